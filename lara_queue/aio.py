@@ -1,0 +1,208 @@
+"""``AsyncQueue``: the asyncio face. Every method drives a plan on the running loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, TypeVar
+
+from typing_extensions import Unpack
+
+from lara_queue import inspection
+from lara_queue.dead_letters import as_dead_letter, id_of
+from lara_queue.facade import QueueBase
+from lara_queue.failures import Failures
+from lara_queue.job import Job
+from lara_queue.lifecycle.stop import StopReason
+from lara_queue.plans import Plan, run_async
+from lara_queue.ports import FailedJob
+from lara_queue.producer import Delay, JobOptions, PushOptions
+from lara_queue.worker.aio import AsyncWorker, perform_async
+
+__all__ = ["AsyncFailedJobs", "AsyncQueue"]
+
+T = TypeVar("T")
+
+
+class AsyncQueue(QueueBase):
+    """A queue of a Laravel application on asyncio: up to ``max_concurrent_jobs`` jobs at once, each in its own task.
+
+    >>> import asyncio
+    >>> async def main():
+    ...     queue = AsyncQueue("memory://", queue="python", max_concurrent_jobs=20)
+    ...     @queue.handler("App\\\\Jobs\\\\Greet")
+    ...     async def greet(job):
+    ...         print("hello", job.data["name"])
+    ...     await queue.push("App\\\\Jobs\\\\Greet", {"name": "Ada"})
+    ...     return await queue.listen(stop_when_empty=True)
+    >>> asyncio.run(main())
+    hello Ada
+    <StopReason.EMPTY: 'empty'>
+    """
+
+    face: ClassVar[Literal["sync", "async"]] = "async"
+    default_concurrency: ClassVar[int] = 10
+
+    async def _drive(self, plan: Plan[T]) -> T:
+        return await run_async(plan, lambda effect: perform_async(effect, self.emitter.tell))
+
+    # -- producing ----------------------------------------------------------------
+
+    async def push(self, name: Any, data: Any = None, **options: Unpack[PushOptions]) -> str:
+        """The uuid of the job, after it was stored for PHP or Python workers to run.
+
+        Parameters:
+            name: the PHP class (``"App\\\\Jobs\\\\SendEmail"``), ``"Class@method"`` for a string job, or an instance of
+                a typed job.
+            data: the object's properties by name (see :func:`lara_queue.php.protected` and ``private`` where PHP
+                needs them), or a string job's data.
+            options: see :class:`~lara_queue.producer.PushOptions`.
+
+        Raises :class:`~lara_queue.errors.InvalidPayload` when PHP could not read it, and
+        :class:`~lara_queue.errors.StoreUnreachable`. Mirrors ``Queue::push`` and ``later``.
+        """
+        return await self._drive(self._producer.push(name, data, options))
+
+    async def later(self, delay: Delay, name: Any, data: Any = None, **options: Unpack[JobOptions]) -> str:
+        """The uuid of a job that is due after ``delay`` (seconds, a timedelta, or an aware datetime)."""
+        return await self._drive(self._producer.push(name, data, PushOptions(**options, delay=delay)))
+
+    async def bulk(self, jobs: Iterable[Any], **options: Unpack[PushOptions]) -> list[str]:
+        """The uuids of many jobs, stored in as few round trips as the store allows.
+
+        Each is a name, ``(name, data)``, ``(name, data, options)`` or a typed job; ``options`` are for all of them.
+        """
+        return await self._drive(self._producer.bulk(jobs, options))
+
+    async def push_raw(
+        self, payload: bytes | str | Mapping[str, Any], queue: str | None = None, *, delay: Delay = None
+    ) -> str | None:
+        """The store's id of a payload that is stored as it is. Mirrors ``Queue::pushRaw``."""
+        return await self._drive(self._producer.push_raw(payload, queue, delay))
+
+    # -- running ----------------------------------------------------------------
+
+    async def listen(self, **options: Any) -> StopReason:
+        """Why the worker stopped. Runs jobs until then, with the options of ``queue:work``.
+
+        See :class:`~lara_queue.WorkerOptions` for the options. In the main thread TERM, INT and QUIT finish the job
+        in hand and stop; a second one stops at once.
+        """
+        worker = AsyncWorker(self._core(options))
+        self._workers.append(worker)
+        try:
+            return await worker.run()
+        finally:
+            self._workers.remove(worker)
+
+    async def work_once(self, **options: Any) -> bool:
+        """True when there was a job and it was run, well or badly."""
+        core = self._core({"sleep": 0, **options, "once": True})
+        await AsyncWorker(core).run()
+        return core.jobs > 0
+
+    # -- inspecting ----------------------------------------------------------------
+
+    async def size(self, queue: str | None = None) -> int:
+        """How many jobs there are, waiting, delayed and reserved."""
+        return (await self._drive(self.driver.sizes(queue or self.queue))).total
+
+    async def pending_size(self, queue: str | None = None) -> int:
+        """How many jobs are ready to be taken."""
+        return (await self._drive(self.driver.sizes(queue or self.queue))).pending
+
+    async def delayed_size(self, queue: str | None = None) -> int:
+        """How many jobs are due later."""
+        return (await self._drive(self.driver.sizes(queue or self.queue))).delayed
+
+    async def reserved_size(self, queue: str | None = None) -> int:
+        """How many jobs are in workers' hands."""
+        return (await self._drive(self.driver.sizes(queue or self.queue))).reserved
+
+    async def pending_jobs(self, queue: str | None = None, *, offset: int = 0, limit: int = 50) -> list[Job]:
+        """The jobs that will be taken next, in order, without taking them."""
+        name = queue or self.queue
+        return self._jobs(name, await self._drive(self.driver.browse(name, "pending", offset=offset, limit=limit)))
+
+    async def delayed_jobs(self, queue: str | None = None, *, offset: int = 0, limit: int = 50) -> list[Job]:
+        """The jobs that are due later, the earliest first."""
+        name = queue or self.queue
+        return self._jobs(name, await self._drive(self.driver.browse(name, "delayed", offset=offset, limit=limit)))
+
+    async def reserved_jobs(self, queue: str | None = None, *, offset: int = 0, limit: int = 50) -> list[Job]:
+        """The jobs in workers' hands, the lease that runs out first in front."""
+        name = queue or self.queue
+        return self._jobs(name, await self._drive(self.driver.browse(name, "reserved", offset=offset, limit=limit)))
+
+    async def clear(self, queue: str | None = None) -> int:
+        """How many jobs were deleted, whatever their state. Mirrors ``queue:clear``."""
+        return await self._drive(self.driver.clear(queue or self.queue))
+
+    async def health(self) -> dict[str, Any]:
+        """Whether the store answers and what waits there; never raises for a store that is away."""
+        return await self._drive(inspection.health(self.driver, self.queue, self.clock, len(self._in_hand)))
+
+    # -- failures ----------------------------------------------------------------
+
+    @property
+    def failed(self) -> AsyncFailedJobs:
+        """The failed jobs: ``all``, ``find``, ``retry``, ``forget``, ``flush``, ``prune``, ``count``."""
+        return AsyncFailedJobs(self)
+
+    async def get_dead_letter_jobs(self, limit: int = 100) -> list[dict[str, Any]]:
+        """The newest failures in LaraQueue 1.x's shape."""
+        return [as_dead_letter(failed) for failed in await self._drive(self._failed.all(queue=self.queue, limit=limit))]
+
+    async def reprocess_dead_letter_job(self, job_data: Mapping[str, Any]) -> bool:
+        """True when a failure from :meth:`get_dead_letter_jobs` went back to its queue."""
+        found = id_of(job_data)
+        return bool(found and await self.failed.retry(found))
+
+    async def clear_dead_letter_queue(self) -> int:
+        """How many failures were deleted."""
+        return await self._drive(self._failed.flush())
+
+    async def close(self) -> None:
+        """Close the connections; the next call opens them anew."""
+        await self._drive(inspection.close(self.driver, self._failed, self._cache))
+
+    async def __aenter__(self) -> AsyncQueue:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class AsyncFailedJobs:
+    """The failed jobs of a :class:`AsyncQueue`'s application, with the verbs of artisan."""
+
+    def __init__(self, queue: AsyncQueue) -> None:
+        self._drive = queue._drive
+        self._plans = Failures(queue._failed, queue.driver, queue.clock)
+
+    async def all(self, queue: str | None = None, limit: int | None = None) -> list[FailedJob]:
+        """The failures, newest first."""
+        return await self._drive(self._plans.all(queue, limit))
+
+    async def find(self, id: str) -> FailedJob | None:
+        """One failure, or None."""
+        return await self._drive(self._plans.find(id))
+
+    async def retry(self, ids: str | Sequence[str] = "all", *, queue: str | None = None) -> list[str]:
+        """The ids of the jobs that went back to their queues: an id, several, or ``"all"``."""
+        return await self._drive(self._plans.retry(ids, queue=queue))
+
+    async def forget(self, id: str) -> bool:
+        """True when there was such a failure and it is gone."""
+        return await self._drive(self._plans.forget(id))
+
+    async def flush(self, hours: float | None = None) -> int:
+        """How many were deleted: all, or those at least so many hours old."""
+        return await self._drive(self._plans.flush(hours))
+
+    async def prune(self, hours: float = 24) -> int:
+        """How many were deleted because they are more than so many hours old."""
+        return await self._drive(self._plans.prune(hours))
+
+    async def count(self, queue: str | None = None) -> int:
+        """How many there are."""
+        return await self._drive(self._plans.count(queue))

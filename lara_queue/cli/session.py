@@ -1,0 +1,148 @@
+"""From options to an open queue, blocking or asyncio, that a command can ask without caring which it is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from lara_queue.aio import AsyncQueue
+from lara_queue.cli.locate import AnyQueue, checked, locate
+from lara_queue.cli.program import CommandError
+from lara_queue.events import Event
+from lara_queue.plans import Plan
+from lara_queue.ports import Cache
+from lara_queue.queue import Queue
+
+__all__ = ["Place", "Session"]
+
+T = TypeVar("T")
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+
+class Session:
+    """A queue for the length of one command.
+
+    Parameters:
+        make: makes the queue; what it returns may have to be awaited.
+        target: how the user named it, for errors.
+        loop_factory: makes the event loop an asyncio queue runs on.
+    """
+
+    queue: AnyQueue
+
+    def __init__(self, make: Callable[[], Any], target: str = "", *, loop_factory: LoopFactory | None = None) -> None:
+        self._make = make
+        self._target = target
+        self._runner = asyncio.Runner(loop_factory=loop_factory)
+
+    def __enter__(self) -> Session:
+        self._runner.__enter__()
+        try:
+            self.queue = checked(self._target, self.ask(self._make()))
+        except BaseException:
+            self._runner.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            with contextlib.suppress(Exception):  # whatever the command found out must not be covered by this
+                self.ask(self.queue.close())
+        finally:
+            self._runner.close()
+
+    def ask(self, answer: T | Coroutine[Any, Any, T]) -> T:
+        """The answer itself; one that has to be awaited is awaited."""
+        if inspect.iscoroutine(answer):
+            done: T = self._runner.run(answer)
+            return done
+        return answer  # type: ignore[return-value]  # mypy cannot rule a coroutine out
+
+    def do(self, plan: Plan[T]) -> T:
+        """What a plan returns that the queue has no method for."""
+        return self.ask(self.queue._drive(plan))
+
+    def tell(self, event: Event) -> None:
+        """Let the queue's listeners know, and wait for them."""
+        queue = self.queue
+        if isinstance(queue, Queue):
+            queue.emitter.tell(event)
+        else:
+            self.ask(_tell(queue, event))
+
+    @property
+    def cache(self) -> Cache:
+        """Laravel's cache; raises when the queue was made without."""
+        found = self.queue._cache
+        if found is None:
+            raise CommandError(
+                "This needs Laravel's cache: give --cache URL and --cache-prefix, or an --app whose queue has a cache."
+            )
+        return found
+
+
+async def _tell(queue: AsyncQueue, event: Event) -> None:
+    queue.emitter.tell(event)
+    wait_for_complete = getattr(queue.emitter, "wait_for_complete", None)
+    if wait_for_complete is not None:
+        await wait_for_complete()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the shared options say; None for what was not given."""
+
+    app: str | None = None
+    connection: str | None = None
+    appname: str | None = None
+    prefix: str | None = None
+    failed: str | None = None
+    dead_letter_queue: str | None = None
+    cache: str | None = None
+    cache_prefix: str | None = None
+    app_key: str | None = None
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The options' names."""
+        return [field.name for field in fields(cls)]
+
+    def open(self, queue: str | None = None, *, only_cache: bool = False) -> Session:
+        """A session on the queue that the options name.
+
+        Parameters:
+            queue: the queue's name; on Redis its failures are in the list ``NAME:failed``, unless another is named.
+            only_cache: the command does without jobs, so that no queue need be named when a cache is.
+
+        Raises :class:`~lara_queue.cli.program.CommandError` when none is named.
+        """
+        if self.app is not None and not (self._typed("connection") and not self._typed("app")):
+            if self._typed("app") and self._typed("connection"):
+                raise CommandError("Give --app or --connection, not both.")
+            app = self.app
+            return Session(lambda: locate(app), app)
+        if self.connection is None and not (only_cache and self.cache is not None):
+            raise CommandError("Which queue? Give --connection URL, set LARA_QUEUE_URL, or give --app MODULE:ATTR.")
+        given = {
+            name: value
+            for name in ("appname", "prefix", "failed", "dead_letter_queue", "cache", "cache_prefix", "app_key")
+            if (value := getattr(self, name)) is not None
+        }
+        if queue is not None:
+            given["queue"] = queue
+        if self.connection is None:
+            # Pauses are kept under the connection's name: Laravel's usual one, when nobody says.
+            return Session(lambda: Queue("memory://", connection="redis", **given), "--cache")
+        return Session(lambda: Queue(self.connection, **given), "--connection")
+
+    @staticmethod
+    def _typed(name: str) -> bool:
+        """True when the option was typed, not taken from the environment: what is typed wins."""
+        return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE

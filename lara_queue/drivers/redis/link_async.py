@@ -1,0 +1,325 @@
+"""The asyncio link: what is asked in the same turn of the event loop travels in one write.
+
+A call is put into a basket. In the next turn one task, the pump, empties the basket onto one connection and reads the
+answers, while the next basket fills. Calls of one script on one queue that can be one call are: fifty deletes become
+one script with fifty arguments, whose answer still says which lease had been lost. An answer, or an error, goes to the
+future of exactly the call it belongs to.
+
+Nobody who asks touches the connection, so cancelling one who waits for an answer breaks nothing. A cancelled
+``reserve`` waits until it knows what it took, and puts it back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+
+from lara_queue.drivers.redis.links import Recipe, blocking_seconds, caused, command, command_with_source, translate
+from lara_queue.drivers.redis.lua import SCRIPTS
+from lara_queue.drivers.redis.reserving import undo
+from lara_queue.errors import StoreUnreachable
+from lara_queue.plans import WAIT, Call
+
+try:
+    from hiredis import pack_command
+except ImportError:  # pragma: no cover  # hiredis is a dependency, but redis-py does without
+    pack_command = None  # type: ignore[assignment]
+
+__all__ = ["AsyncRedisLink"]
+
+_IDLE = 1.0  # seconds after which a connection is looked at before it is used again: the server may have hung up
+_MOST = 500  # arguments in a merged call
+
+_MERGED = {"push": 0, "later": 0, "delete": 1, "release": 3, "give_back": 3}
+"""Scripts whose calls can be merged, with the number of arguments for each character of the answer (0: no answer)."""
+
+
+class AsyncRedisLink:
+    """Performs Redis commands, our scripts by name, ``wait`` (for a token) and ``close``, each awaited.
+
+    Raises :class:`~lara_queue.errors.StoreUnreachable` when the server cannot be reached (the next call tries again)
+    and :class:`~lara_queue.errors.StoreError` when it refuses. It may be used on several event loops; each has
+    connections of its own.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line] = weakref.WeakKeyDictionary()
+        self._last: tuple[asyncio.AbstractEventLoop, _Line] | None = None
+
+    async def call(self, name: str, args: tuple[Any, ...]) -> Any:
+        """The command's answer."""
+        line = self._line()
+        if name == WAIT:
+            return await line.wait(*args)
+        if name == "close":
+            return await line.close()
+        if name == "reserve":
+            return await line.reserve(args)
+        return await line.ask(name, args)
+
+    async def together(self, calls: Sequence[Call]) -> list[Any]:
+        """The answers of several calls, in one round trip; the answer of a call that failed is its exception."""
+        line = self._line()
+        asked = [line.reserve(call.args) if call.name == "reserve" else line.ask(call.name, call.args) for call in calls]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    def _line(self) -> _Line:
+        loop = asyncio.get_running_loop()
+        last = self._last
+        if last is not None and last[0] is loop:
+            return last[1]
+        line = self._lines.get(loop)
+        if line is None:
+            line = self._lines[loop] = _Line(loop, self.recipe)
+        self._last = (loop, line)
+        return line
+
+
+class _Asked:
+    """A command to send, and who waits for its answer."""
+
+    __slots__ = ("args", "name", "tell")
+
+    def __init__(self, name: str, args: tuple[Any, ...], tell: Callable[[Any], None]) -> None:
+        self.name = name
+        self.args = args
+        self.tell = tell
+
+
+class _Line:
+    """The connections of one event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, recipe: Recipe) -> None:
+        self._loop = loop
+        self._recipe = recipe
+        self._basket: list[tuple[str, tuple[Any, ...], asyncio.Future[Any]]] = []
+        self._pump: asyncio.Task[None] | None = None
+        self._connection: Any = None
+        self._used = 0.0
+        self._waiting: list[tuple[Any, float]] = []
+
+    def ask(self, name: str, args: tuple[Any, ...]) -> asyncio.Future[Any]:
+        """The answer to come."""
+        future = self._loop.create_future()
+        self._basket.append((name, args, future))
+        if self._pump is None:
+            self._pump = self._loop.create_task(self._run())
+        return future
+
+    async def reserve(self, args: tuple[Any, ...]) -> Any:
+        """The answer of the reserve script. Cancelled, it puts back what was taken before it lets the cancellation on."""
+        asked = self.ask("reserve", args)
+        try:
+            return await asyncio.shield(asked)
+        except asyncio.CancelledError:
+            await _finished([asked])
+            if asked.exception() is None:
+                await _finished([self.ask(*call) for call in undo(args, asked.result())])
+            raise
+
+    async def wait(self, seconds: float, keys: Sequence[bytes]) -> bool:
+        """True when a token came on one of the lists, False after so many seconds without.
+
+        On a connection of its own, which is dropped when the waiting is cut short: a token is all that can be lost.
+        """
+        seconds = max(seconds, 0.001)
+        limit = blocking_seconds(seconds)
+        connection = None
+        for i, (free, its_limit) in enumerate(self._waiting):
+            if its_limit >= limit:
+                connection, limit = free, its_limit
+                del self._waiting[i]
+                break
+        try:
+            if connection is None:
+                connection = self._recipe.make(blocking=limit)
+            elif await connection.can_read_destructive():  # nothing was asked, so this can only be the end
+                await connection.disconnect(nowait=True)
+            await connection.send_packed_command(connection.pack_command("BLPOP", *keys, f"{seconds:.3f}"))
+            answer = await connection.read_response(disable_decoding=True)
+        except ResponseError as refused:
+            self._waiting.append((connection, limit))
+            raise translate(refused, self._recipe.where) from refused
+        except (RedisError, OSError) as error:
+            if connection is not None:
+                await connection.disconnect(nowait=True)
+            raise translate(error, self._recipe.where) from error
+        except BaseException:
+            if connection is not None:
+                await connection.disconnect(nowait=True)
+            raise
+        self._waiting.append((connection, limit))
+        return answer is not None
+
+    async def close(self) -> None:
+        """Close the connections when what was asked has been answered; a later call opens new ones."""
+        if self._pump is not None:
+            await _finished([self._pump])
+        connection, self._connection = self._connection, None
+        waiting, self._waiting = self._waiting, []
+        for one in [connection, *(free for free, _ in waiting)]:
+            if one is not None:
+                await one.disconnect()
+
+    async def _run(self) -> None:
+        """Empty the basket until nothing is left in it."""
+        sent: list[_Asked] = []
+        try:
+            while self._basket:
+                basket, self._basket = self._basket, []
+                sent = _merge(basket)
+                await self._exchange(sent)
+        except BaseException as error:  # cancelled with the loop; whoever waits must not wait for ever
+            gone = StoreUnreachable(f"The connection to Redis at {self._recipe.where} was closed before it answered.")
+            gone.__cause__ = error
+            for asked in sent:
+                asked.tell(gone)
+            for _, _, future in self._basket:
+                _tell(future, gone)
+            self._basket = []
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                await connection.disconnect(nowait=True)
+            raise
+        finally:
+            self._pump = None
+
+    async def _exchange(self, sent: list[_Asked]) -> None:
+        where = self._recipe.where
+        unknown: list[_Asked] = []
+        done = 0
+        try:
+            connection = await self._connected()
+            await connection.send_packed_command(_packed(connection, [command(a.name, a.args) for a in sent]))
+            for asked in sent:
+                try:
+                    answer = await connection.read_response(disable_decoding=True)
+                except NoScriptError as error:
+                    if asked.name in SCRIPTS:
+                        unknown.append(asked)
+                        done += 1
+                        continue
+                    answer = caused(translate(error, where), error)
+                except ResponseError as error:
+                    answer = caused(translate(error, where), error)
+                done += 1
+                asked.tell(answer)
+            while unknown:  # the server has forgotten a script, so it was not run: send its text
+                asked = unknown[0]
+                packed = _packed(connection, [command_with_source(asked.name, asked.args)])
+                await connection.send_packed_command(packed)
+                try:
+                    answer = await connection.read_response(disable_decoding=True)
+                except ResponseError as error:
+                    answer = caused(translate(error, where), error)
+                asked.tell(answer)
+                del unknown[0]
+            self._used = time.monotonic()
+        except (RedisError, OSError) as error:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                await connection.disconnect(nowait=True)
+            for asked in [*unknown, *sent[done:]]:
+                asked.tell(caused(translate(error, where), error))
+
+    async def _connected(self) -> Any:
+        connection = self._connection
+        if connection is None:
+            connection = self._connection = self._recipe.make()
+        elif time.monotonic() - self._used > _IDLE:
+            try:
+                ended = await connection.can_read_destructive()  # nothing was asked, so it can only be the end
+            except (RedisError, OSError):
+                ended = True
+            if ended:
+                await connection.disconnect(nowait=True)  # it connects again when it sends
+        return connection
+
+
+def _merge(basket: Iterable[tuple[str, tuple[Any, ...], asyncio.Future[Any]]]) -> list[_Asked]:
+    """The commands to send for a basket of calls.
+
+    Those that can be one are; they stand where the last of them stood in the basket, so that a lease renewed in the
+    same turn in which its job is deleted is not found lost.
+    """
+    sent: dict[Any, list[tuple[tuple[Any, ...], asyncio.Future[Any]]]] = {}
+    plain: list[_Asked] = []
+    order: dict[Any, None] = {}
+    for name, args, future in basket:
+        if name not in _MERGED:
+            plain.append(_Asked(name, args, lambda answer, future=future: _tell(future, answer)))
+            order[len(plain) - 1] = None
+            continue
+        place = (name, args[0])
+        group = sent.setdefault(place, [])
+        order.pop(place, None)
+        order[place] = None
+        group.append((args[1], future))
+    commands: list[_Asked] = []
+    for place in order:
+        if isinstance(place, int):
+            commands.append(plain[place])
+        else:
+            commands.extend(_merged(*place, sent[place]))
+    return commands
+
+
+def _merged(name: str, keys: Any, group: list[tuple[tuple[Any, ...], asyncio.Future[Any]]]) -> Iterable[_Asked]:
+    """One call for many, with a distribution of its answer."""
+    step = _MERGED[name]
+    while group:
+        argv: list[Any] = []
+        shares: list[tuple[asyncio.Future[Any], int]] = []
+        taken = 0
+        for own, future in group:
+            if argv and len(argv) + len(own) > _MOST:
+                break
+            argv += own
+            shares.append((future, len(own) // step if step else 0))
+            taken += 1
+        group = group[taken:]
+
+        def tell(answer: Any, shares: list[tuple[asyncio.Future[Any], int]] = shares) -> None:
+            if not step or isinstance(answer, BaseException):
+                for future, _ in shares:
+                    _tell(future, answer)
+                return
+            at = 0
+            for future, length in shares:
+                _tell(future, answer[at : at + length])
+                at += length
+
+        yield _Asked(name, (keys, tuple(argv)), tell)
+
+
+def _tell(future: asyncio.Future[Any], answer: Any) -> None:
+    if future.done():
+        return  # cancelled: nobody wants to know any more
+    if isinstance(answer, BaseException):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)
+
+
+async def _finished(futures: Iterable[asyncio.Future[Any]]) -> None:
+    """Wait until they are done, however often this task is cancelled meanwhile."""
+    left = [future for future in futures if not future.done()]
+    while left:
+        try:
+            await asyncio.wait(left)
+        except asyncio.CancelledError:
+            pass  # the first cancellation is raised again when they are done
+        left = [future for future in left if not future.done()]
+
+
+def _packed(connection: Any, commands: Sequence[tuple[Any, ...]]) -> list[bytes]:
+    if pack_command is None:
+        packed: list[bytes] = connection.pack_commands(commands)
+        return packed
+    return [b"".join([pack_command(one) for one in commands])]

@@ -1,0 +1,145 @@
+"""The blocking link: commands over redis-py connections of its own, from any thread.
+
+A connection is taken from the free ones, used for one exchange, and put back only when the whole answer has been read.
+Whatever breaks in between, an error or an exception raised by a signal handler, leaves it out, and it is closed: an
+answer can never reach the wrong question. So threads and nested calls need no lock and each has a connection.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+
+from lara_queue.drivers.redis.links import Recipe, blocking_seconds, caused, command, command_with_source, translate
+from lara_queue.drivers.redis.lua import SCRIPTS
+from lara_queue.plans import WAIT, Call
+
+__all__ = ["SyncRedisLink"]
+
+_IDLE = 1.0  # seconds after which a connection is looked at before it is used again: the server may have hung up
+
+
+class SyncRedisLink:
+    """Performs Redis commands, our scripts by name, ``wait`` (for a token) and ``close``.
+
+    Raises :class:`~lara_queue.errors.StoreUnreachable` when the server cannot be reached (the next call tries again)
+    and :class:`~lara_queue.errors.StoreError` when it refuses. Nothing is ever sent twice, but for a script that the
+    server did not know and so did not run.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self._free: list[tuple[Any, float]] = []
+        self._waiting: list[tuple[Any, float]] = []
+        self._pid = os.getpid()
+
+    def call(self, name: str, args: tuple[Any, ...]) -> Any:
+        """The command's answer."""
+        if name == WAIT:
+            return self._wait(*args)
+        if name == "close":
+            return self.close()
+        connection = self._take()
+        try:
+            answer = self._exchange(connection, [command(name, args)])[0]
+            if isinstance(answer, NoScriptError) and name in SCRIPTS:
+                answer = self._exchange(connection, [command_with_source(name, args)])[0]
+        except (RedisError, OSError) as error:
+            raise translate(error, self.recipe.where) from error
+        self._free.append((connection, time.monotonic()))
+        if isinstance(answer, ResponseError):
+            raise translate(answer, self.recipe.where) from answer
+        return answer
+
+    def together(self, calls: Sequence[Call]) -> list[Any]:
+        """The answers of several calls, in one round trip; the answer of a call that failed is its exception."""
+        connection = self._take()
+        where = self.recipe.where
+        try:
+            answers = self._exchange(connection, [command(call.name, call.args) for call in calls])
+            for i, call in enumerate(calls):
+                if isinstance(answers[i], NoScriptError) and call.name in SCRIPTS:
+                    answers[i] = self._exchange(connection, [command_with_source(call.name, call.args)])[0]
+        except (RedisError, OSError) as error:
+            raise translate(error, where) from error
+        self._free.append((connection, time.monotonic()))
+        return [caused(translate(a, where), a) if isinstance(a, ResponseError) else a for a in answers]
+
+    def close(self) -> None:
+        """Close the connections that are not in use; a later call opens new ones."""
+        for connections in (self._free, self._waiting):
+            while connections:
+                connections.pop()[0].disconnect()
+
+    def _exchange(self, connection: Any, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Send the commands, read an answer for each; closes the connection unless all of that went well."""
+        try:
+            connection.send_packed_command(
+                connection.pack_command(*commands[0]) if len(commands) == 1 else connection.pack_commands(commands)
+            )
+            answers: list[Any] = []
+            for _ in commands:
+                try:
+                    answers.append(connection.read_response(disable_decoding=True))
+                except ResponseError as refused:
+                    answers.append(refused)
+            return answers
+        except BaseException:
+            connection.disconnect()
+            raise
+
+    def _wait(self, seconds: float, keys: Sequence[bytes]) -> bool:
+        """True when a token came on one of the lists, False after so many seconds without.
+
+        On a connection of its own, so that it can be dropped at any moment: a token is all that can be lost with it.
+        """
+        self._check_fork()
+        seconds = max(seconds, 0.001)
+        limit = blocking_seconds(seconds)
+        connection = None
+        try:
+            connection, its_limit = self._waiting.pop()
+            if its_limit >= limit:
+                limit = its_limit
+            else:
+                connection.disconnect()
+                connection = None
+        except IndexError:
+            pass  # none is free
+        try:
+            if connection is None:
+                connection = self.recipe.make(blocking=limit)
+            elif connection.can_read(0):  # nothing was asked, so this can only be the end
+                connection.disconnect()
+            answer = self._exchange(connection, [("BLPOP", *keys, f"{seconds:.3f}")])[0]
+        except (RedisError, OSError) as error:
+            if connection is not None:
+                connection.disconnect()
+            raise translate(error, self.recipe.where) from error
+        self._waiting.append((connection, limit))
+        if isinstance(answer, ResponseError):
+            raise translate(answer, self.recipe.where) from answer
+        return answer is not None
+
+    def _take(self) -> Any:
+        self._check_fork()
+        try:
+            connection, used = self._free.pop()
+        except IndexError:
+            return self.recipe.make()
+        if time.monotonic() - used > _IDLE:
+            try:
+                if connection.can_read(0):
+                    connection.disconnect()  # it connects again when it sends
+            except (RedisError, OSError):
+                connection.disconnect()
+        return connection
+
+    def _check_fork(self) -> None:
+        """A child process must not talk on its parent's connections."""
+        if os.getpid() != self._pid:
+            self._free, self._waiting, self._pid = [], [], os.getpid()

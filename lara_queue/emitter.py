@@ -1,0 +1,75 @@
+"""The pyee emitters that handlers and listeners live on.
+
+pyee tells; it does not decide. The worker takes the listeners of a job's event itself and waits for them, because it
+must see them finish or raise before it acknowledges anything. Everything else is an ordinary ``emit``: here a
+listener that raises is logged, the others still hear, and no job is harmed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from pyee.asyncio import AsyncIOEventEmitter
+from pyee.base import EventEmitter
+
+from lara_queue.events import Event
+
+__all__ = ["AsyncEmitter", "Emitter", "emitter_for"]
+
+logger = logging.getLogger("lara_queue")
+
+
+class Emitter(EventEmitter):
+    """A pyee emitter whose listeners cannot hurt anybody: one that raises is logged."""
+
+    def tell(self, event: Event) -> None:
+        """Let the listeners of ``event`` know; costs one look-up when there are none."""
+        if event.name in self._events:
+            self.emit(event.name, event)
+
+    def heard_by(self, event: str) -> list[Callable[..., Any]]:
+        """The listeners of an event; what ``listeners()`` says, without a lock for the many events nobody awaits."""
+        return self.listeners(event) if event in self._events else []
+
+    def _emit_run(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        try:
+            f(*args, **kwargs)
+        except Exception:
+            logger.exception("A listener failed: %r", f)
+
+
+class AsyncEmitter(AsyncIOEventEmitter):
+    """The same for asyncio: coroutine listeners run as tasks, and one that raises is logged."""
+
+    def tell(self, event: Event) -> None:
+        """Let the listeners of ``event`` know; costs one look-up when there are none."""
+        if event.name in self._events:
+            self.emit(event.name, event)
+
+    def heard_by(self, event: str) -> list[Callable[..., Any]]:
+        """The listeners of an event; what ``listeners()`` says, without a lock for the many events nobody awaits."""
+        return self.listeners(event) if event in self._events else []
+
+    def _emit_run(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        try:
+            result = f(*args, **kwargs)
+        except Exception:
+            logger.exception("A listener failed: %r", f)
+            return
+        if asyncio.iscoroutine(result):
+            task = asyncio.ensure_future(result)
+            self._waiting.add(task)
+            task.add_done_callback(self._told)
+
+    def _told(self, task: asyncio.Future[Any]) -> None:
+        self._waiting.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("A listener failed", exc_info=task.exception())
+
+
+def emitter_for(face: str) -> Emitter | AsyncEmitter:
+    """An emitter for ``"sync"`` or ``"async"``."""
+    return AsyncEmitter() if face == "async" else Emitter()

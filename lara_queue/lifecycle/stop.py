@@ -1,0 +1,74 @@
+"""When a worker stops, and with which exit code: one table from facts to a reason.
+
+Mirrors ``Worker::stopIfNecessary`` and ``WorkerStopReason``; protocol §6.8.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from lara_queue.options import WorkerOptions
+
+__all__ = ["EXIT_ERROR", "EXIT_MEMORY_LIMIT", "EXIT_SUCCESS", "Facts", "StopReason", "stop_reason"]
+
+EXIT_SUCCESS = 0
+EXIT_ERROR = 1
+EXIT_MEMORY_LIMIT = 12
+
+
+class StopReason(enum.StrEnum):
+    """Why a worker stopped; compares equal to its text."""
+
+    QUIT = "quit"
+    INTERRUPTED = "interrupted"
+    MEMORY = "memory"
+    RESTART = "restart"
+    EMPTY = "empty"
+    EMPTY_FOR = "empty_for"
+    MAX_TIME = "max_time"
+    MAX_JOBS = "max_jobs"
+    ONCE = "once"
+
+    @property
+    def exit_code(self) -> int:
+        """The process exit code Laravel gives for it: 0, or 12 for the memory limit."""
+        return EXIT_MEMORY_LIMIT if self is StopReason.MEMORY else EXIT_SUCCESS
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the loop knows after a round. Times are Unix seconds, memory is mebibytes."""
+
+    now: float
+    started: float
+    last_job: float
+    jobs: int
+    got_job: bool
+    quit: bool
+    restarted: bool
+    memory: float
+
+
+def stop_reason(facts: Facts, options: WorkerOptions) -> StopReason | None:
+    """Why the worker stops now, or None to go on.
+
+    >>> facts = Facts(now=9, started=0, last_job=0, jobs=2, got_job=True, quit=False, restarted=False, memory=20)
+    >>> stop_reason(facts, WorkerOptions(max_jobs=2))
+    <StopReason.MAX_JOBS: 'max_jobs'>
+    """
+    if facts.quit:
+        return StopReason.QUIT
+    if options.memory > 0 and facts.memory >= options.memory:
+        return StopReason.MEMORY
+    if facts.restarted:
+        return StopReason.RESTART
+    if options.stop_when_empty and not facts.got_job:
+        return StopReason.EMPTY
+    if options.stop_when_empty_for and facts.now - facts.last_job >= options.stop_when_empty_for:
+        return StopReason.EMPTY_FOR
+    if options.max_time and facts.now - facts.started >= options.max_time:
+        return StopReason.MAX_TIME
+    if options.max_jobs and facts.jobs >= options.max_jobs:
+        return StopReason.MAX_JOBS
+    return None

@@ -1,0 +1,101 @@
+"""Settings as frozen values, and the one place where payload, handler and worker options meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from lara_queue.errors import ConfigurationError
+
+__all__ = ["HandlerOptions", "WorkerOptions"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """The options of ``queue:work``, with its names and defaults (protocol §6.1), and a few of our own.
+
+    Attributes:
+        queue: comma list of queue names in order of priority; None for the queue object's own.
+        tries: attempts for a job that does not say; 0 for no limit.
+        backoff: seconds before a retry, or a list of them.
+        timeout: seconds a job may run; 0 for no limit.
+        sleep: seconds to wait when there is no job.
+        rest: seconds to rest after each job.
+        max_jobs: stop after so many jobs; 0 for no limit.
+        max_time: stop after so many seconds; 0 for no limit.
+        memory: stop, with exit code 12, when the process has grown to so many mebibytes; 0 for no limit.
+        stop_when_empty: stop when there is no job.
+        stop_when_empty_for: stop when there has been no job for so many seconds; 0 to go on.
+        force: run although the application is in maintenance mode.
+        once: take one job (wait ``sleep`` seconds if there is none) and stop.
+        keep_leases: renew the reservation of a job that runs longer than ``retry_after``.
+        unhandled: a job without handler is put back untouched (``release``) or recorded as failed (``fail``).
+        unhandled_delay: seconds before a job put back that way is due again.
+        shutdown_timeout: seconds the jobs in hand get to finish after the first signal; None for no limit.
+        grace: seconds a handler gets to clean up after its timeout before the process is killed.
+        health_file: touched while the loop turns, for liveness probes.
+
+    >>> WorkerOptions().tries, WorkerOptions().timeout, WorkerOptions(queue="high,low").queues("default")
+    (1, 60, ('high', 'low'))
+    """
+
+    queue: str | None = None
+    tries: int = 1
+    backoff: float | str | Sequence[float] = 0
+    timeout: float = 60
+    sleep: float = 3
+    rest: float = 0
+    max_jobs: int = 0
+    max_time: float = 0
+    memory: float = 128
+    stop_when_empty: bool = False
+    stop_when_empty_for: float = 0
+    force: bool = False
+    once: bool = False
+    keep_leases: bool = True
+    unhandled: Literal["release", "fail"] = "release"
+    unhandled_delay: float = 10
+    shutdown_timeout: float | None = None
+    grace: float = 5
+    health_file: str | None = None
+
+    def queues(self, default: str) -> tuple[str, ...]:
+        """The queue names in order of priority; like Laravel, parts are not trimmed."""
+        return tuple((self.queue if self.queue is not None else default).split(","))
+
+    @classmethod
+    def names(cls) -> frozenset[str]:
+        """The names ``listen()`` understands."""
+        return frozenset(field.name for field in fields(cls))
+
+    @classmethod
+    def of(cls, given: dict[str, object]) -> WorkerOptions:
+        """Options from keyword arguments; raises :class:`~lara_queue.errors.ConfigurationError` for an unknown name."""
+        unknown = sorted(set(given) - cls.names())
+        if unknown:
+            raise ConfigurationError(
+                f"listen() has no option {unknown[0]!r}; it understands {', '.join(sorted(cls.names()))}."
+            )
+        return cls(**given)  # type: ignore[arg-type]  # names are checked above, values where they are used
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandlerOptions:
+    """What a handler was registered with; None means "as the worker says". A job's payload beats it.
+
+    Attributes:
+        tries: attempts; 0 for no limit.
+        backoff: seconds before a retry, a list of them, or a function from attempt number to seconds.
+        timeout: seconds.
+        max_exceptions: exceptions allowed.
+        fail_on_timeout: a timeout fails the job at once.
+        retry_exceptions: retry only these.
+    """
+
+    tries: int | None = None
+    backoff: float | str | Sequence[float] | Callable[[int], float] | None = None
+    timeout: float | None = None
+    max_exceptions: int | None = None
+    fail_on_timeout: bool | None = None
+    retry_exceptions: tuple[type[BaseException], ...] | None = None

@@ -1,0 +1,414 @@
+"""The PHP values that Python has no type for: objects, enum cases, opaque objects and references.
+
+A PHP object is kept as what the serialization says: a class name and an ordered mapping of *mangled* names, where a
+protected property is ``␀*␀name`` and a private one ``␀Declaring class␀name``. :class:`PhpObject` shows it as a mapping
+of plain names and works the names out only when somebody looks. Nothing here imports, creates or calls a PHP class.
+
+References: PHP arrays are values, so two slots share an array (or a scalar) only by a PHP reference. A decoded shared
+array is the same Python object in both slots, a :class:`SharedList` or :class:`SharedDict`; a shared scalar is a
+:class:`PhpReference` cell in both. Objects are always shared; which slots hold them by reference (``R:`` instead of
+``r:``) is remembered in the container, for an exact round trip.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import ItemsView, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from reprlib import recursive_repr
+from typing import Literal, TypeAlias, Union
+
+from phpserialize import phpobject  # type: ignore[import-untyped]
+
+__all__ = [
+    "PhpCustom",
+    "PhpEnum",
+    "PhpObject",
+    "PhpProperty",
+    "PhpReference",
+    "PhpValue",
+    "PropertyKey",
+    "RawKey",
+    "SharedDict",
+    "SharedList",
+    "Visibility",
+    "private",
+    "protected",
+    "public",
+]
+
+Visibility: TypeAlias = Literal["public", "protected", "private"]
+RawKey: TypeAlias = str | int | bytes
+PhpValue: TypeAlias = Union[
+    None,
+    bool,
+    int,
+    float,
+    str,
+    bytes,
+    "list[PhpValue]",
+    "dict[RawKey, PhpValue]",
+    "PhpObject",
+    "PhpEnum",
+    "PhpCustom",
+    "PhpReference",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyKey:
+    """A property name with its visibility, to be used as a key where PHP needs more than the plain name."""
+
+    name: str
+    visibility: Visibility
+    declaring_class: str | None = None
+
+    def mangled(self, own_class: str) -> str:
+        """The name as PHP writes it; ``own_class`` is the class of the object that the property belongs to."""
+        if self.visibility == "public":
+            return self.name
+        scope = "*" if self.visibility == "protected" else self.declaring_class or own_class
+        return f"\0{scope}\0{self.name}"
+
+
+def public(name: str) -> PropertyKey:
+    """A key for a public property; a plain string says the same.
+
+    >>> PhpObject("App\\\\Job", {public("to"): "x"}) == PhpObject("App\\\\Job", {"to": "x"})
+    True
+    """
+    return PropertyKey(name, "public")
+
+
+def protected(name: str) -> PropertyKey:
+    """A key for a protected property.
+
+    >>> list(PhpObject("App\\\\Job", {protected("secret"): 1}).__php_vars__)
+    ['\\x00*\\x00secret']
+    """
+    return PropertyKey(name, "protected")
+
+
+def private(name: str, cls: str | None = None) -> PropertyKey:
+    """A key for a private property.
+
+    :param name: the plain name.
+    :param cls: the class that declares it, for a private property of a parent; None means the object's own class.
+
+    >>> list(PhpObject("App\\\\Job", {private("key"): 1, private("key", cls="App\\\\Base"): 2}).__php_vars__)
+    ['\\x00App\\\\Job\\x00key', '\\x00App\\\\Base\\x00key']
+    """
+    return PropertyKey(name, "private", cls)
+
+
+@dataclass(frozen=True, slots=True)
+class PhpProperty:
+    """One property of an object as PHP stores it.
+
+    ``name`` is the plain name: a ``str``, ``bytes`` when it is not UTF-8, an ``int`` in what ``__serialize()`` returned.
+    ``declaring_class`` is known for private properties only; the others do not carry it on the wire.
+    """
+
+    name: RawKey
+    value: PhpValue
+    visibility: Visibility = "public"
+    declaring_class: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PhpEnum:
+    """An enum case, by name: the value of a backed enum is not on the wire.
+
+    >>> PhpEnum("App\\\\Suit", "Hearts").case
+    'Hearts'
+    """
+
+    class_name: str
+    case: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhpCustom:
+    """An object of a class that implements the old ``Serializable``: its bytes are kept and not looked into."""
+
+    class_name: str
+    data: bytes
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, PhpCustom):
+            return self.class_name == other.class_name and self.data == other.data
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return object.__hash__(self)  # two objects with the same content are still two objects to PHP
+
+
+class PhpReference:
+    """A slot that several places share: PHP's ``&``. Set ``value`` and all of them see it.
+
+    >>> cell = PhpReference(1)
+    >>> shared = [cell, cell]
+    >>> cell.value = 2
+    >>> [slot.value for slot in shared]
+    [2, 2]
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: PhpValue = None) -> None:
+        self.value = value
+
+    @recursive_repr()
+    def __repr__(self) -> str:
+        return f"PhpReference({self.value!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, PhpReference):
+            with _comparing(self, other) as known:
+                return known or self.value == other.value
+        return NotImplemented
+
+    __hash__ = object.__hash__
+
+
+class SharedList(list[PhpValue]):
+    """A list that several PHP slots share, or that has slots which hold an object by reference. Equal to a plain list."""
+
+    __slots__ = ("by_reference", "shared")
+
+    shared: bool
+    by_reference: set[RawKey]
+
+    def __init__(self, values: list[PhpValue], *, shared: bool, by_reference: set[RawKey]) -> None:
+        super().__init__(values)
+        self.shared = shared
+        self.by_reference = by_reference
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, list):
+            with _comparing(self, other) as known:
+                return known or super().__eq__(other)
+        return NotImplemented
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+
+class SharedDict(dict[RawKey, PhpValue]):
+    """A dict that several PHP slots share, or that has slots which hold an object by reference. Equal to a plain dict."""
+
+    __slots__ = ("by_reference", "shared")
+
+    shared: bool
+    by_reference: set[RawKey]
+
+    def __init__(self, values: dict[RawKey, PhpValue], *, shared: bool, by_reference: set[RawKey]) -> None:
+        super().__init__(values)
+        self.shared = shared
+        self.by_reference = by_reference
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, dict):
+            with _comparing(self, other) as known:
+                return known or super().__eq__(other)
+        return NotImplemented
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+
+class PhpObject(phpobject, Mapping[RawKey, PhpValue]):  # type: ignore[misc]
+    """A PHP object: a mapping from plain property names to values, with the class and the visibilities at hand.
+
+    It is a ``phpserialize.phpobject``, so ``obj.to``, ``obj.to = …``, ``__name__``, ``__php_vars__`` and ``_asdict()`` work
+    as there. An attribute of this class hides a property of the same name (``items``, ``class_name``): ``obj["items"]`` does
+    not have that trouble. When a private property of a parent shares the plain name of another, the mapping shows the most
+    visible one, then the object's own; ``properties`` shows all of them.
+
+    Objects are compared by class and properties and hashed by identity: to PHP two equal objects are still two.
+
+    :param class_name: the class, with its namespace and without a leading backslash.
+    :param properties: by name: a plain string for a public property, ``protected(…)``, ``private(…)``, or a mangled name.
+
+    >>> job = PhpObject("App\\\\Jobs\\\\SendEmail", {"to": "a@example.com", protected("secret"): "s"})
+    >>> job["secret"], job.to, len(job)
+    ('s', 'a@example.com', 2)
+    >>> [(p.name, p.visibility) for p in job.properties]
+    [('to', 'public'), ('secret', 'protected')]
+    """
+
+    __slots__ = ("__php_refs__",)
+
+    __name__: str
+    __php_vars__: dict[RawKey, PhpValue]
+
+    def __init__(self, class_name: str, properties: Mapping[RawKey | PropertyKey, PhpValue] | None = None) -> None:
+        raw = {
+            key.mangled(class_name) if type(key) is PropertyKey else key: value
+            for key, value in (properties or {}).items()
+        }
+        super().__init__(class_name, raw)
+
+    @property
+    def class_name(self) -> str:
+        """The class with its namespace. Bytes that are not UTF-8 appear as surrogate escapes."""
+        return self.__name__
+
+    @property
+    def properties(self) -> tuple[PhpProperty, ...]:
+        """Every property in PHP's order, with its visibility and, for a private one, the class that declares it."""
+        found = []
+        for raw, value in self.__php_vars__.items():
+            name, visibility, declaring_class = unmangle(raw)
+            found.append(PhpProperty(name, value, visibility, declaring_class))
+        return tuple(found)
+
+    def _raw_key(self, name: object) -> RawKey | None:
+        """The mangled name behind a plain one, or None: public before protected before own private before any other."""
+        raw = self.__php_vars__
+        if isinstance(name, str):
+            if name in raw and not name.startswith("\0"):
+                return name
+            for candidate in (f"\0*\0{name}", f"\0{self.__name__}\0{name}"):
+                if candidate in raw:
+                    return candidate
+        for key in raw:
+            if unmangle(key)[0] == name:
+                return key
+        return None
+
+    def __getitem__(self, name: RawKey) -> PhpValue:
+        key = self._raw_key(name)
+        if key is None:
+            raise KeyError(name)
+        return self.__php_vars__[key]
+
+    def __contains__(self, name: object) -> bool:
+        return self._raw_key(name) is not None
+
+    def __iter__(self) -> Iterator[RawKey]:
+        return iter(dict.fromkeys(unmangle(key)[0] for key in self.__php_vars__))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __bool__(self) -> bool:
+        return True  # as in PHP: an object without properties is still an object
+
+    def __getattr__(self, name: str) -> PhpValue:
+        key = None if name.startswith("__") else self._raw_key(name)
+        if key is None:
+            raise AttributeError(f"{self.__name__} object has no property {name!r}")
+        return self.__php_vars__[key]
+
+    def __setattr__(self, name: str, value: PhpValue) -> None:
+        key = self._raw_key(name)
+        self.__php_vars__[name if key is None else key] = value
+
+    def _lookup_php_var(self, name: str) -> tuple[RawKey, PhpValue] | None:
+        key = self._raw_key(name)
+        return None if key is None else (key, self.__php_vars__[key])
+
+    def _asdict(self) -> dict[RawKey, PhpValue]:
+        """A new dict of plain names, as ``phpserialize.phpobject`` has it."""
+        return dict(ItemsView(self))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, phpobject):
+            return NotImplemented
+        if self.__name__ != other.__name__:
+            return False
+        with _comparing(self, other) as known:
+            return known or bool(self.__php_vars__ == other.__php_vars__)
+
+    __hash__ = object.__hash__
+
+    @recursive_repr()
+    def __repr__(self) -> str:
+        return f"PhpObject({self.__name__!r}, {self.__php_vars__!r})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return new_object, (self.__name__, self.__php_vars__, by_reference(self))
+
+
+_set_name = phpobject.__dict__["__name__"].__set__
+_set_vars = phpobject.__dict__["__php_vars__"].__set__
+_set_refs = PhpObject.__dict__["__php_refs__"].__set__
+_get_refs = PhpObject.__dict__["__php_refs__"].__get__
+_new = object.__new__
+
+
+def new_object(class_name: str, raw: dict[RawKey, PhpValue], refs: set[RawKey] | None = None) -> PhpObject:
+    """A PhpObject over ``raw`` itself, not a copy: the cheap way in for the readers."""
+    made = _new(PhpObject)
+    _set_name(made, class_name)
+    _set_vars(made, raw)
+    if refs:
+        _set_refs(made, refs)
+    return made
+
+
+def set_by_reference(obj: PhpObject, keys: set[RawKey]) -> None:
+    """Remember which properties hold an object by a PHP reference."""
+    _set_refs(obj, keys)
+
+
+def by_reference(container: object) -> set[RawKey]:
+    """The raw keys of a container whose slots hold an object by a PHP reference."""
+    if isinstance(container, (SharedList, SharedDict)):
+        return container.by_reference
+    if isinstance(container, PhpObject):
+        try:
+            keys: set[RawKey] = _get_refs(container)
+        except AttributeError:  # never set: the usual case, and the reason why decoding an object is cheap
+            return set()
+        return keys
+    return set()
+
+
+def unmangle(raw: RawKey) -> tuple[RawKey, Visibility, str | None]:
+    """Plain name, visibility and declaring class of a mangled property name.
+
+    >>> unmangle("\\0*\\0secret"), unmangle("\\0App\\\\Job\\0key")
+    (('secret', 'protected', None), ('key', 'private', 'App\\\\Job'))
+    """
+    if isinstance(raw, str):
+        if not raw.startswith("\0"):
+            return raw, "public", None
+        scope, found, name = raw[1:].partition("\0")
+        if not found:
+            return raw, "public", None
+        return (name, "protected", None) if scope == "*" else (name, "private", scope)
+    if isinstance(raw, bytes) and raw.startswith(b"\0"):
+        owner, mark, rest = raw[1:].partition(b"\0")
+        if mark:
+            try:
+                plain: RawKey = rest.decode()
+            except UnicodeDecodeError:
+                plain = rest
+            return (plain, "protected", None) if owner == b"*" else (plain, "private", class_text(owner))
+    return raw, "public", None
+
+
+def class_text(name: bytes) -> str:
+    """A class name as str. The few that are not UTF-8 keep their bytes as surrogate escapes."""
+    return name.decode("utf-8", "surrogateescape")
+
+
+_compared = threading.local()
+
+
+@contextmanager
+def _comparing(left: object, right: object) -> Iterator[bool]:
+    """Guard a comparison against cycles: yields True when this very pair is being compared further up."""
+    pairs: set[tuple[int, int]] = _compared.__dict__.setdefault("pairs", set())
+    pair = (id(left), id(right))
+    if pair in pairs:
+        yield True
+        return
+    pairs.add(pair)
+    try:
+        yield False
+    finally:
+        pairs.discard(pair)

@@ -1,0 +1,387 @@
+"""The asyncio worker: as many jobs at once as a semaphore allows, each in a task of its own.
+
+It asks the store for as many jobs as there are free slots, in one round trip. Settlements of jobs that end in the
+same turn of the event loop travel together (the link sees to that). Coroutine handlers are cancelled when their time
+is up; a plain function runs in a thread, where its timeout is reported but cannot be enforced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import random
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any
+
+from lara_queue.errors import Interrupted, JobError, JobTimeout, StoreError, StoreUnreachable
+from lara_queue.events import WorkerLooping, WorkerPaused, WorkerResumed, WorkerStarting, WorkerStopping
+from lara_queue.job import Job, current_job
+from lara_queue.lifecycle.attempt import Outcome
+from lara_queue.lifecycle.stop import StopReason
+from lara_queue.plans import Call, Effect, Emit, Handle, Together, run_async
+from lara_queue.ports import Reservation
+from lara_queue.registry import Handler
+from lara_queue.worker.core import WorkerCore
+from lara_queue.worker.leases import keep_leases
+from lara_queue.worker.reconnect import delays
+from lara_queue.worker.signals import PAUSE, RESUME, STOP, on_main_thread
+
+__all__ = ["AsyncWorker", "perform_async"]
+
+logger = logging.getLogger("lara_queue")
+
+
+async def perform_async(effect: Effect, tell: Any = None) -> Any:
+    """Do what a plan asks for on the running loop; for plans that run no handlers."""
+    if isinstance(effect, Call):
+        return await effect.link.call(effect.name, effect.args)
+    if isinstance(effect, Together):
+        return await effect.calls[0].link.together(effect.calls)
+    if isinstance(effect, Emit) and tell is not None:
+        return tell(effect.event)
+    raise TypeError(f"cannot perform {effect!r} here")
+
+
+class AsyncWorker:
+    """Runs jobs until there is a reason to stop.
+
+    Parameters:
+        core: the worker's state and decisions.
+    """
+
+    def __init__(self, core: WorkerCore) -> None:
+        self.core = core
+        self._slots = asyncio.Semaphore(core.parts.concurrency)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stir = asyncio.Event()  # something happened that the loop should look at
+        self._threads: ThreadPoolExecutor | None = None
+        self._retry = delays(random.random)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def run(self) -> StopReason:
+        """Why it stopped. Cancelling the task that awaits this gives unfinished jobs back and passes on."""
+        core = self.core
+        self._loop = asyncio.get_running_loop()
+        signals = self._install()
+        keeper = (
+            asyncio.create_task(keep_leases(core, self._reservations, perform_async))
+            if core.options.keep_leases
+            else None
+        )
+        core.tell(WorkerStarting(core.queues))
+        reason = StopReason.INTERRUPTED
+        try:
+            reason = await self._turn()
+            await self._drain()
+            if core.forced:
+                reason = StopReason.INTERRUPTED
+        finally:
+            core.forced = True
+            await self._abandon()
+            if keeper is not None:
+                keeper.cancel()
+            for number in signals:
+                self._loop.remove_signal_handler(number)
+            if self._threads is not None:
+                self._threads.shutdown(wait=False, cancel_futures=True)
+            core.tell(WorkerStopping(reason.value, reason.exit_code))
+        return reason
+
+    def shutdown(self) -> None:
+        """Ask it to finish the jobs in hand and stop; returns at once. Safe from any thread and from handlers."""
+        self.core.quit = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stir.set)
+
+    # -- the loop ----------------------------------------------------------------
+
+    async def _turn(self) -> StopReason:
+        core = self.core
+        while True:
+            self._stir.clear()
+            got_job = True
+            try:
+                got_job = await self._round()
+                if core.is_down:
+                    self._retry = delays(random.random)
+                    self._tell(core.came_back())
+            except StoreUnreachable as error:
+                self._tell(core.went_down(error))
+                await self._sleep(next(self._retry))
+            except StoreError as error:
+                logger.error("%s", error)
+                await self._sleep(1)
+            reason = core.stop_reason(got_job or bool(self._tasks))
+            if reason is None and core.options.once:
+                reason = StopReason.ONCE
+            if reason is not None:
+                return reason
+
+    async def _round(self) -> bool:
+        """One turn: take as many jobs as there are free slots and start them; False when there was nothing to do."""
+        core = self.core
+        core.alive()
+        if core.signals_due():
+            await run_async(core.read_signals(), perform_async)
+        core.tell(WorkerLooping(core.open_queues))
+        if core.idle:
+            await self._sleep(core.options.sleep or 1)
+            return True
+        free = await self._free_slots()
+        if core.quit or free <= 0:
+            self._release_slots(free)
+            return True
+        started = 0
+        try:
+            wait = 0 if core.options.once and self._tasks else core.wait(core.clock())
+            if (core.options.stop_when_empty or core.options.once) and self._tasks:
+                wait = 0
+            batch = await self._take(free, wait)
+            core.claimed += len(batch)
+            for taken in batch:
+                self._start(taken)
+                started += 1
+        finally:
+            self._release_slots(free - started)
+        if not started and self._tasks and (core.options.stop_when_empty or core.options.once):
+            # Empty, but not finished: what is still running may put jobs back.
+            await self._until_something_ends()
+        if not started and core.options.once:
+            await self._sleep(core.options.sleep)
+        if core.options.rest and started:
+            await self._sleep(core.options.rest)
+        return started > 0
+
+    async def _free_slots(self) -> int:
+        """Wait for a slot, then hold every free one that may be used; returns how many are held."""
+        core = self.core
+        if self._slots.locked():
+            await self._until_something_ends()
+            return 0  # whether to go on is to be decided before anything more is taken
+        allowed = 1 if core.options.once else core.limit(core.parts.concurrency)
+        held = 0
+        while held < allowed and not self._slots.locked():
+            await self._slots.acquire()
+            held += 1
+        return held
+
+    def _release_slots(self, count: int) -> None:
+        for _ in range(count):
+            self._slots.release()
+
+    async def _take(self, limit: int, wait: float) -> list[Reservation]:
+        """Up to ``limit`` jobs; a request to stop cuts the waiting short, and nothing that was taken is dropped."""
+        core = self.core
+        reserve = asyncio.ensure_future(
+            run_async(core.driver.reserve(core.open_queues, limit=limit, wait=wait), perform_async)
+        )
+        stirred = asyncio.ensure_future(self._stir.wait())
+        try:
+            while True:
+                await asyncio.wait({reserve, stirred}, return_when=asyncio.FIRST_COMPLETED)
+                if reserve.done():
+                    break
+                if core.quit or core.paused:
+                    reserve.cancel()
+                    await asyncio.wait({reserve})
+                    break
+                self._stir.clear()
+                stirred = asyncio.ensure_future(self._stir.wait())
+        except asyncio.CancelledError:
+            reserve.cancel()
+            await asyncio.wait({reserve})
+            await self._return_all(reserve)
+            raise
+        finally:
+            stirred.cancel()
+        if reserve.cancelled():
+            return []
+        if core.quit and reserve.exception() is None:
+            await self._return_all(reserve)
+            return []
+        return reserve.result()
+
+    async def _return_all(self, reserve: asyncio.Future[list[Reservation]]) -> None:
+        if reserve.cancelled() or reserve.exception() is not None:
+            return
+        for taken in reversed(reserve.result()):
+            await asyncio.shield(run_async(self.core.driver.give_back(taken), perform_async))
+
+    def _start(self, taken: Reservation) -> None:
+        job = self.core.job(taken)
+        self.core.begun(job)
+        task = asyncio.create_task(self._one(job))
+        self._tasks.add(task)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._slots.release()
+        self._stir.set()
+        if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, Interrupted):
+            logger.error("A job ended in a way it must not; its lease brings it back.", exc_info=error)
+
+    async def _one(self, job: Job) -> None:
+        """One job from attempt to settlement."""
+        core = self.core
+        try:
+            started = time.perf_counter()
+            outcome = await run_async(core.lifecycle.attempt(job), self._perform)
+            core.ended(job, outcome, started, time.perf_counter())
+            await self._settle(job, outcome)
+        finally:
+            core.settled(job)
+
+    async def _settle(self, job: Job, outcome: Outcome) -> None:
+        """Settle stubbornly: while the lease may still live, a store that is away is tried again."""
+        core = self.core
+        deadline = core.clock() + core.driver.retry_after
+        interrupted = False
+        for pause in delays(random.random):
+            try:
+                await run_async(core.lifecycle.settle(job, outcome), self._perform)
+                return
+            except StoreError as error:
+                if core.forced or core.clock() + pause > deadline:
+                    logger.error("%r could not be settled and will be run again: %s", job, error)
+                    return
+                if isinstance(error, StoreUnreachable):
+                    self._tell(core.went_down(error))
+                await asyncio.sleep(pause)
+            except asyncio.CancelledError:
+                # The work is done; being told to leave now must not undo that. Deleting twice does no harm.
+                if interrupted:
+                    raise
+                interrupted = True
+
+    # -- the end ----------------------------------------------------------------
+
+    async def _drain(self) -> None:
+        """Wait for the jobs in hand, up to the shutdown timeout or a second signal."""
+        core = self.core
+        limit = core.options.shutdown_timeout
+        until = None if limit is None else time.monotonic() + limit
+        while self._tasks and not core.forced:
+            if until is not None and time.monotonic() >= until:
+                core.forced = True
+                return
+            await self._until_something_ends(None if until is None else until - time.monotonic())
+
+    async def _abandon(self) -> None:
+        """Cancel what still runs; each job is given back by its own plan."""
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks, timeout=5)
+            if all(task.cancelling() > 3 for task in self._tasks):
+                break  # a handler that swallows every cancellation; its lease brings the job back
+
+    async def _until_something_ends(self, timeout: float | None = None) -> None:
+        self._stir.clear()
+        if self._tasks and not self.core.forced:
+            stirred = asyncio.ensure_future(self._stir.wait())
+            try:
+                await asyncio.wait({stirred}, timeout=timeout)
+            finally:
+                stirred.cancel()
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep, but not past a request to stop."""
+        until = time.monotonic() + seconds
+        while not self.core.quit and (left := until - time.monotonic()) > 0:
+            self._stir.clear()
+            try:
+                await asyncio.wait_for(self._stir.wait(), left)
+            except TimeoutError:
+                return
+
+    def _reservations(self) -> list[Reservation]:
+        return [job.reservation for job in list(self.core.in_hand.values())]
+
+    # -- effects ----------------------------------------------------------------
+
+    async def _perform(self, effect: Effect) -> Any:
+        if isinstance(effect, Emit):
+            return self.core.tell(effect.event)
+        if isinstance(effect, Handle):
+            return await self._handle(effect.job)
+        return await perform_async(effect)
+
+    async def _handle(self, job: Job) -> Any:
+        timeout = job.rules.timeout if job.rules is not None else 0
+        current_job.set(job)  # each job has a task, and so a context, of its own
+        limit = asyncio.timeout(timeout if timeout > 0 else None)
+        result = None
+        try:
+            if self.core.forced:
+                raise Interrupted
+            async with limit:
+                for handler in job.handlers:
+                    result = await self._call(handler, job, timeout)
+        except TimeoutError as error:
+            if limit.expired():
+                raise JobTimeout(f"{job.name} has been running for {timeout:g} seconds, its timeout.") from None
+            raise error
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise Interrupted from None
+            raise JobError(f"The handler of {job.name} awaited something that was cancelled.") from None
+        return result
+
+    async def _call(self, handler: Handler, job: Job, timeout: float) -> Any:
+        if not handler.is_async:
+            result = await self._in_thread(handler, job, timeout)
+            return await result if inspect.isawaitable(result) else result
+        return await handler.function(handler.argument(job))
+
+    async def _in_thread(self, handler: Handler, job: Job, timeout: float) -> Any:
+        """Run a plain function in a thread. It cannot be stopped there: its timeout is reported when it ends."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(self.core.parts.concurrency, thread_name_prefix="lara_queue")
+        context = copy_context()
+        future = asyncio.get_running_loop().run_in_executor(
+            self._threads, context.run, handler.function, handler.argument(job)
+        )
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            if self.core.forced:
+                raise
+            logger.warning(
+                "%r is past its timeout of %g s; a plain function in a thread cannot be stopped.", job, timeout
+            )
+            await asyncio.wait({future})  # the job must not be handed out again while it still runs
+            raise
+
+    # -- signals ----------------------------------------------------------------
+
+    def _install(self) -> list[int]:
+        """Have signals handled by the loop; returns which, nothing off the main thread."""
+        if not on_main_thread() or self._loop is None:
+            return []
+        wanted: list[int] = [*STOP, *(s for s in (PAUSE, RESUME) if s is not None)]
+        for number in wanted:
+            self._loop.add_signal_handler(number, self._on_signal, number)
+        return wanted
+
+    def _on_signal(self, number: int) -> None:
+        core = self.core
+        if number in (PAUSE, RESUME):
+            core.paused = number == PAUSE
+            name = signal.Signals(number).name
+            core.tell(WorkerPaused(name) if core.paused else WorkerResumed(name))
+        elif not core.quit:
+            logger.info("%s: finishing the jobs in hand; once more to leave at once.", signal.Signals(number).name)
+            core.quit = True
+        else:
+            core.forced = True
+        self._stir.set()
+
+    def _tell(self, event: Any) -> None:
+        if event is not None:
+            self.core.tell(event)

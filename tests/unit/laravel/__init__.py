@@ -1,0 +1,1 @@
+"""Laravel's envelope, commands, encryption and the way back, against payloads that Laravel wrote itself."""
