@@ -24,6 +24,7 @@ from lara_queue.laravel.names import (
     COMMAND,
     COMMAND_NAME,
     CREATED_AT,
+    DATA,
     DELAY,
     DELETE_WHEN_MISSING_MODELS,
     DISPLAY_NAME,
@@ -44,6 +45,8 @@ __all__ = ["MAX_DEPTH", "Envelope", "decode_payload", "php_number"]
 MAX_DEPTH = 512
 """How deep PHP's ``json_decode`` follows nested arrays."""
 
+_NO_DATA = msgspec.Raw()
+_UNREAD: Any = object()
 _TOO_DEEP = f"The payload is nested more than {MAX_DEPTH} levels deep."
 
 _NUMERIC = re.compile(r"[ \t\n\r\v\f]*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?[ \t\n\r\v\f]*", re.ASCII)
@@ -61,9 +64,7 @@ class Envelope(msgspec.Struct, eq=False, repr_omit_defaults=True, gc=False):
 
     job: str = ""
     """What PHP calls: ``Illuminate\\Queue\\CallQueuedHandler@call``, or a string job's ``Class@method``."""
-    data: Any = None
-    """The ``data`` member as decoded; None when there is none."""
-
+    _raw_data: msgspec.Raw = msgspec.field(default=_NO_DATA, name=DATA)
     _uuid: Any = msgspec.field(default=None, name=UUID)
     _id: Any = msgspec.field(default=None, name=ID)
     _display_name: Any = msgspec.field(default=None, name=DISPLAY_NAME)
@@ -81,6 +82,7 @@ class Envelope(msgspec.Struct, eq=False, repr_omit_defaults=True, gc=False):
     _delete_when_missing_models: Any = msgspec.field(default=None, name=DELETE_WHEN_MISSING_MODELS)
     _body: Any = None
     _payload: Any = None
+    _data: Any = None
 
     @classmethod
     def parse(cls, body: bytes) -> Envelope:
@@ -98,11 +100,22 @@ class Envelope(msgspec.Struct, eq=False, repr_omit_defaults=True, gc=False):
         job = envelope.job
         if not job:
             _refuse_job(decode_payload(body))
-        if job != CALL_QUEUED_HANDLER and len(body) > 2 * MAX_DEPTH:
-            _check_depth(envelope.data)
         envelope._body = body
         envelope._payload = None
+        envelope._data = _UNREAD
+        if job != CALL_QUEUED_HANDLER:  # an object job's command is opened before its handler runs; here nothing is
+            data = envelope.data
+            if len(body) > 2 * MAX_DEPTH:
+                _check_depth(data)
         return envelope
+
+    @property
+    def data(self) -> Any:
+        """The ``data`` member as decoded, an object job's on first use; None when there is none."""
+        data = self._data
+        if data is _UNREAD:
+            data = self._data = _decode_data(self._raw_data, self._body)
+        return data
 
     @property
     def payload(self) -> dict[str, Any]:
@@ -210,7 +223,9 @@ class Envelope(msgspec.Struct, eq=False, repr_omit_defaults=True, gc=False):
     def _of_command(self, key: str) -> str | None:
         if self.job != CALL_QUEUED_HANDLER:
             return None
-        data = self.data
+        data = self._data
+        if data is _UNREAD:
+            data = self.data
         if type(data) is not dict:
             return None
         found = data.get(key)
@@ -303,7 +318,16 @@ def _read_again(body: bytes, problem: Exception) -> Envelope:
     payload = decode_payload(body)
     if type(payload.get(JOB)) is not str:
         _refuse_job(payload)
-    return msgspec.convert(payload, Envelope)
+    return msgspec.convert({key: value for key, value in payload.items() if key != DATA}, Envelope)
+
+
+def _decode_data(raw: msgspec.Raw, body: bytes) -> Any:
+    if raw is not _NO_DATA:
+        try:
+            return _decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            pass  # the whole payload then says what is wrong, or copes with it
+    return decode_payload(body).get(DATA)
 
 
 def decode_payload(body: bytes) -> dict[str, Any]:

@@ -108,14 +108,16 @@ class SyncWorker:
         errors: list[BaseException] = []
 
         def body(loop: _Loop) -> None:
+            reason = StopReason.INTERRUPTED
             try:
-                reasons.append(loop.run())
+                reason = loop.run()
             except Interrupted:
-                reasons.append(StopReason.INTERRUPTED)
+                pass
             except BaseException as error:
                 errors.append(error)
-            finally:
-                self.core.quit = True  # one reason to stop is a reason for all
+            reasons.append(reason)
+            if reason not in (StopReason.EMPTY, StopReason.EMPTY_FOR):
+                self.core.quit = True  # a reason for all; but one idle thread says nothing about what others hold
 
         self._loops = [_Loop(self, main=False) for _ in range(self.core.parts.concurrency)]
         threads = [

@@ -1,7 +1,7 @@
 """A real Laravel 8.83 application, driven from Python: it pushes jobs, works queues and runs artisan commands.
 
-``Laravel`` is what a test gets (fixture ``laravel``): an application with keys of its own. The PHP
-processes behind it live for the whole session, so a push or a worker run costs milliseconds::
+``Laravel`` is what a test gets (fixture ``laravel``): an application with keys of its own. The PHP processes behind it
+live for the whole session, so a push or a worker run costs milliseconds::
 
     def test_it(laravel):
         pushed = laravel.push("floats")                 # a case of php/cases.php; pushed.expect says what is in it

@@ -27,6 +27,8 @@ def envelope(**keys: Any) -> Envelope:
         (b'{"job":"\xff"}', "not valid UTF-8"),
         (b'{"job":"\\ud800"}', "not JSON"),
         (b'{"job":"A@b","x":NaN}', "not JSON"),
+        (b'{"job":"A@b","data":"\\ud800"}', "not JSON"),
+        (b'{"job":"A@b","x":"\xff"}', "not valid UTF-8"),
         (b"[]", "a list"),
         (b"null", "null"),
         (b'"job"', "a string"),
@@ -49,6 +51,14 @@ def test_what_is_no_payload_is_refused_with_the_reason(body: bytes, reason: str)
 def test_nesting_is_followed_as_deep_as_php_does() -> None:
     body = b'{"job":"A@b","data":' + b"[" * 511 + b"]" * 511 + b"}"
     assert Envelope.parse(body).job == "A@b"
+
+
+def test_an_object_jobs_data_is_decoded_when_asked_for() -> None:
+    handler = "Illuminate\\\\Queue\\\\CallQueuedHandler@call"
+    with pytest.raises(PayloadError, match="not JSON"):  # what is wrong in it is seen at once
+        Envelope.parse(b'{"job":"%b","data":{"command":"O:\\ud800"}}' % handler.encode())
+    huge = Envelope.parse(b'{"job":"%b","data":{"command":"O:","n":1e400}}' % handler.encode())
+    assert (huge.command, huge.data["n"]) == ("O:", float("inf"))
 
 
 def test_a_number_beyond_floats_is_infinite_as_in_php() -> None:
