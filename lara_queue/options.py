@@ -24,7 +24,8 @@ class WorkerOptions:
         rest: seconds to rest after each job.
         max_jobs: stop after so many jobs; 0 for no limit.
         max_time: stop after so many seconds; 0 for no limit.
-        memory: stop, with exit code 12, when the process has grown to so many mebibytes; 0 for no limit.
+        memory: stop, with exit code 12, at so many mebibytes; 0 for no limit. Counted is what the process has grown
+            by since the worker began, and the 20 an idle Laravel worker takes: imported libraries do not count.
         stop_when_empty: stop when there is no job.
         stop_when_empty_for: stop when there has been no job for so many seconds; 0 to go on.
         force: run although the application is in maintenance mode.

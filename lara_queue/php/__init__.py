@@ -1,7 +1,7 @@
 """PHP's serialization format, exact to the byte: ``loads`` and ``dumps``, and the values Python has no type for.
 
-``dumps(loads(data)) == data`` for everything that PHP's ``serialize()`` writes, and ``loads`` takes and refuses what PHP's
-``unserialize()`` does. Decoding never imports, creates or calls anything.
+``dumps(loads(data)) == data`` for everything that PHP's ``serialize()`` writes, and ``loads`` takes and refuses what
+PHP's ``unserialize()`` does. Decoding never imports, creates or calls anything.
 
 >>> from lara_queue.php import PhpObject, dumps, loads, protected
 >>> data = dumps(PhpObject("App\\\\Jobs\\\\SendEmail", {"to": "a@example.com", protected("tries"): 3}))

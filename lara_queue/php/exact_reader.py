@@ -1,8 +1,8 @@
 """The reader that knows everything: PHP's grammar to the last corner, references, limits, and where an input is wrong.
 
-It is the only place that decides what is accepted; :mod:`lara_queue.php.reader` is the quick way for the inputs that jobs are
-made of. Each method for a scalar takes the position of its tag and returns the value and the position behind it; arrays and
-objects are kept on a stack of frames (:mod:`lara_queue.php.slots`), so no depth of nesting is a danger.
+It is the only place that decides what is accepted; :mod:`lara_queue.php.reader` is the quick way for the inputs that
+jobs are made of. Each method for a scalar takes the position of its tag and returns the value and the position behind
+it; arrays and objects are kept on a stack of frames (:mod:`lara_queue.php.slots`), so no depth of nesting is a danger.
 
 Mirrors ``php_var_unserialize_internal`` in PHP's ``ext/standard/var_unserializer.re``.
 """
@@ -120,7 +120,7 @@ class ExactReader:
         if reader is None:
             self._fail("expected a key: an int or a string", position)
         value, end = reader(position)
-        key: RawKey = value  # type: ignore[assignment]  # the three readers of keys give nothing else
+        key: RawKey = value  # the three readers of keys give nothing else
         if frame.obj is None:
             return (array_key(key) if type(key) is str else key), end
         # PHP sees an object's i:5 and s:1:"5" as one name. Both spellings are kept, for __serialize() writes ints and
@@ -224,7 +224,8 @@ class ExactReader:
         return match[0], match.end()
 
     def _loose_int(self, position: int) -> tuple[int, int]:
-        """A count as PHP reads it behind a class name: a sign is fine, no digits at all are a zero, too many saturate."""
+        """A count as PHP reads it behind a class name: a sign is fine, no digits at all are a zero, too many
+        saturate."""
         match = _LOOSE_INT(self._data, position)
         assert match is not None  # the pattern matches the empty string
         return _saturated(match[1], match[2]), match.end()

@@ -2,7 +2,8 @@
 
 Mirrors ``php_var_serialize_intern`` and ``php_add_var_hash`` in PHP's ``ext/standard/var.c``, without recursion:
 
-* Every value gets the next number. An object that has a number is written as ``r:`` with it, and that uses up a number too.
+* Every value gets the next number. An object that has a number is written as ``r:`` with it, and that uses up a number
+  too.
 * A slot that is a PHP reference to something already written is ``R:`` with its number, and gives its own number back.
 * An enum case is one object, wherever it appears.
 
@@ -15,7 +16,7 @@ import enum
 from collections.abc import Iterator, Mapping
 from typing import NoReturn
 
-from phpserialize import phpobject  # type: ignore[import-untyped]
+from phpserialize import phpobject
 
 from lara_queue.errors import PhpSerializeError
 from lara_queue.php.exact_reader import CLASS_NAME, ENUM_CASE, array_key, text_or_bytes
@@ -57,7 +58,8 @@ class ExactWriter:
         levels = self._levels
         while levels:
             level = levels[-1]
-            for level.here, key, item, referenced in level.slots:
+            for here, key, item, referenced in level.slots:
+                level.here = here
                 self._out.append(key)
                 self._value(item, referenced)
                 if levels[-1] is not level:

@@ -1,7 +1,7 @@
 """How much one serialized value may ask for before it is refused.
 
-PHP bounds a hostile string by ``unserialize_max_depth`` and its memory limit. Python has no memory limit per request, so
-the size of the input and the number of elements are bounded here as well.
+PHP bounds a hostile string by ``unserialize_max_depth`` and its memory limit. Python has no memory limit per request,
+so the size of the input and the number of elements are bounded here as well.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ __all__ = ["DEFAULT", "Limits"]
 class Limits:
     """The bounds that ``loads`` keeps; the defaults are generous for jobs and safe for a server.
 
-    :param depth: levels of arrays and objects inside each other; 4096 is PHP's ``unserialize_max_depth``. 0 means no limit.
+    :param depth: levels of arrays and objects inside each other; 4096 is PHP's ``unserialize_max_depth``. 0 means no
+        limit.
     :param size: bytes of input; None means no limit.
     :param elements: array elements and properties in all; None means no limit. An element takes 6 bytes of input at
         least, so a small input is never near it.

@@ -8,7 +8,8 @@ Three rules are kept literally, because inputs can tell the difference:
 * ``R:`` makes the slot a PHP reference and shares it: an array becomes a shared list or dict, a scalar a PhpReference
   cell; for an object, which is shared anyway, both slots are marked.
 
-Mirrors ``var_push``, ``var_access`` and the actions for ``r:`` and ``R:`` in PHP's ``ext/standard/var_unserializer.re``.
+Mirrors ``var_push``, ``var_access`` and the actions for ``r:`` and ``R:`` in PHP's
+``ext/standard/var_unserializer.re``.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class Slots:
         self._numbered: list[tuple[Frame, RawKey]] = []
         self._arrays: dict[int, Frame] = {}  # by id() of the container, which the frame keeps alive
         self._groups: dict[tuple[Frame, RawKey], object] = {}  # slots of objects by the PHP reference they belong to
+        self._frames: list[Frame] = []
         self._loose = False  # a slot of a PHP reference may have got lost
 
     def begin(self, frame: Frame, key: RawKey, numbered: bool) -> None:
@@ -83,12 +85,14 @@ class Slots:
 
     def open_array(self, frame: Frame, key: RawKey, count: int) -> Frame:
         opened = Frame(frame, key, count)
+        self._frames.append(opened)
         self._arrays[id(opened.container)] = opened
-        frame.put(key, opened.container)  # type: ignore[arg-type]  # a dict until it is closed
+        frame.put(key, opened.container)  # a dict until it is closed
         return opened
 
     def open_object(self, frame: Frame, key: RawKey, count: int, class_name: str) -> Frame:
         opened = Frame(frame, key, count)
+        self._frames.append(opened)
         assert isinstance(opened.container, dict)
         opened.obj = new_object(class_name, opened.container)
         frame.put(key, opened.obj)
@@ -186,16 +190,15 @@ class Slots:
         return promoted
 
     def _unmark_the_lonely(self) -> None:
-        """To PHP a reference that only one slot is left of is no reference. Count the slots that can still be reached."""
-        frames = {frame.identity(): frame for frame, _ in self._numbered if frame is not self.top}
+        """To PHP a reference that only one slot is left of is no reference. Count the slots that can still be
+        reached."""
+        frames = {frame.identity(): frame for frame in self._frames}
         reached: dict[int, Frame] = {}
         waiting = [self.top.get(0)]
         while waiting:
             value = waiting.pop()
             frame = frames.get(id(value))
-            if frame is None:
-                continue
-            if id(value) in reached:
+            if frame is None or id(value) in reached:
                 continue
             reached[id(value)] = frame
             waiting.extend(frame.container.values() if isinstance(frame.container, dict) else frame.container)

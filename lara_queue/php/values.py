@@ -17,9 +17,20 @@ from collections.abc import ItemsView, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from reprlib import recursive_repr
-from typing import Literal, TypeAlias, Union
+from typing import Any, TypeAlias, Union
 
-from phpserialize import phpobject  # type: ignore[import-untyped]
+from phpserialize import phpobject
+
+from lara_queue.php.names import (
+    PropertyKey,
+    RawKey,
+    Visibility,
+    class_text,
+    private,
+    protected,
+    public,
+    unmangle,
+)
 
 __all__ = [
     "PhpCustom",
@@ -33,15 +44,17 @@ __all__ = [
     "SharedDict",
     "SharedList",
     "Visibility",
+    "by_reference",
+    "class_text",
+    "new_object",
     "private",
     "protected",
     "public",
+    "set_by_reference",
+    "unmangle",
 ]
 
-Visibility: TypeAlias = Literal["public", "protected", "private"]
-RawKey: TypeAlias = str | int | bytes
 PhpValue: TypeAlias = Union[
-    None,
     bool,
     int,
     float,
@@ -53,61 +66,16 @@ PhpValue: TypeAlias = Union[
     "PhpEnum",
     "PhpCustom",
     "PhpReference",
+    None,
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class PropertyKey:
-    """A property name with its visibility, to be used as a key where PHP needs more than the plain name."""
-
-    name: str
-    visibility: Visibility
-    declaring_class: str | None = None
-
-    def mangled(self, own_class: str) -> str:
-        """The name as PHP writes it; ``own_class`` is the class of the object that the property belongs to."""
-        if self.visibility == "public":
-            return self.name
-        scope = "*" if self.visibility == "protected" else self.declaring_class or own_class
-        return f"\0{scope}\0{self.name}"
-
-
-def public(name: str) -> PropertyKey:
-    """A key for a public property; a plain string says the same.
-
-    >>> PhpObject("App\\\\Job", {public("to"): "x"}) == PhpObject("App\\\\Job", {"to": "x"})
-    True
-    """
-    return PropertyKey(name, "public")
-
-
-def protected(name: str) -> PropertyKey:
-    """A key for a protected property.
-
-    >>> list(PhpObject("App\\\\Job", {protected("secret"): 1}).__php_vars__)
-    ['\\x00*\\x00secret']
-    """
-    return PropertyKey(name, "protected")
-
-
-def private(name: str, cls: str | None = None) -> PropertyKey:
-    """A key for a private property.
-
-    :param name: the plain name.
-    :param cls: the class that declares it, for a private property of a parent; None means the object's own class.
-
-    >>> list(PhpObject("App\\\\Job", {private("key"): 1, private("key", cls="App\\\\Base"): 2}).__php_vars__)
-    ['\\x00App\\\\Job\\x00key', '\\x00App\\\\Base\\x00key']
-    """
-    return PropertyKey(name, "private", cls)
 
 
 @dataclass(frozen=True, slots=True)
 class PhpProperty:
     """One property of an object as PHP stores it.
 
-    ``name`` is the plain name: a ``str``, ``bytes`` when it is not UTF-8, an ``int`` in what ``__serialize()`` returned.
-    ``declaring_class`` is known for private properties only; the others do not carry it on the wire.
+    ``name`` is the plain name: a ``str``, ``bytes`` when it is not UTF-8, an ``int`` in what ``__serialize()``
+    returned. ``declaring_class`` is known for private properties only; the others do not carry it on the wire.
     """
 
     name: RawKey
@@ -173,7 +141,8 @@ class PhpReference:
 
 
 class SharedList(list[PhpValue]):
-    """A list that several PHP slots share, or that has slots which hold an object by reference. Equal to a plain list."""
+    """A list that several PHP slots share, or that has slots which hold an object by reference. Equal to a plain
+    list."""
 
     __slots__ = ("by_reference", "shared")
 
@@ -196,7 +165,8 @@ class SharedList(list[PhpValue]):
 
 
 class SharedDict(dict[RawKey, PhpValue]):
-    """A dict that several PHP slots share, or that has slots which hold an object by reference. Equal to a plain dict."""
+    """A dict that several PHP slots share, or that has slots which hold an object by reference. Equal to a plain
+    dict."""
 
     __slots__ = ("by_reference", "shared")
 
@@ -221,15 +191,16 @@ class SharedDict(dict[RawKey, PhpValue]):
 class PhpObject(phpobject, Mapping[RawKey, PhpValue]):  # type: ignore[misc]
     """A PHP object: a mapping from plain property names to values, with the class and the visibilities at hand.
 
-    It is a ``phpserialize.phpobject``, so ``obj.to``, ``obj.to = …``, ``__name__``, ``__php_vars__`` and ``_asdict()`` work
-    as there. An attribute of this class hides a property of the same name (``items``, ``class_name``): ``obj["items"]`` does
-    not have that trouble. When a private property of a parent shares the plain name of another, the mapping shows the most
-    visible one, then the object's own; ``properties`` shows all of them.
+    It is a ``phpserialize.phpobject``, so ``obj.to``, ``obj.to = …``, ``__name__``, ``__php_vars__`` and ``_asdict()``
+    work as there. An attribute of this class hides a property of the same name (``items``, ``class_name``):
+    ``obj["items"]`` does not have that trouble. When a private property of a parent shares the plain name of another,
+    the mapping shows the most visible one, then the object's own; ``properties`` shows all of them.
 
     Objects are compared by class and properties and hashed by identity: to PHP two equal objects are still two.
 
     :param class_name: the class, with its namespace and without a leading backslash.
-    :param properties: by name: a plain string for a public property, ``protected(…)``, ``private(…)``, or a mangled name.
+    :param properties: by name: a plain string for a public property, ``protected(…)``, ``private(…)``, or a mangled
+        name.
 
     >>> job = PhpObject("App\\\\Jobs\\\\SendEmail", {"to": "a@example.com", protected("secret"): "s"})
     >>> job["secret"], job.to, len(job)
@@ -296,7 +267,7 @@ class PhpObject(phpobject, Mapping[RawKey, PhpValue]):  # type: ignore[misc]
     def __bool__(self) -> bool:
         return True  # as in PHP: an object without properties is still an object
 
-    def __getattr__(self, name: str) -> PhpValue:
+    def __getattr__(self, name: str) -> Any:  # as of any dynamic attribute: what it is only PHP knows
         key = None if name.startswith("__") else self._raw_key(name)
         if key is None:
             raise AttributeError(f"{self.__name__} object has no property {name!r}")
@@ -365,35 +336,6 @@ def by_reference(container: object) -> set[RawKey]:
             return set()
         return keys
     return set()
-
-
-def unmangle(raw: RawKey) -> tuple[RawKey, Visibility, str | None]:
-    """Plain name, visibility and declaring class of a mangled property name.
-
-    >>> unmangle("\\0*\\0secret"), unmangle("\\0App\\\\Job\\0key")
-    (('secret', 'protected', None), ('key', 'private', 'App\\\\Job'))
-    """
-    if isinstance(raw, str):
-        if not raw.startswith("\0"):
-            return raw, "public", None
-        scope, found, name = raw[1:].partition("\0")
-        if not found:
-            return raw, "public", None
-        return (name, "protected", None) if scope == "*" else (name, "private", scope)
-    if isinstance(raw, bytes) and raw.startswith(b"\0"):
-        owner, mark, rest = raw[1:].partition(b"\0")
-        if mark:
-            try:
-                plain: RawKey = rest.decode()
-            except UnicodeDecodeError:
-                plain = rest
-            return (plain, "protected", None) if owner == b"*" else (plain, "private", class_text(owner))
-    return raw, "public", None
-
-
-def class_text(name: bytes) -> str:
-    """A class name as str. The few that are not UTF-8 keep their bytes as surrogate escapes."""
-    return name.decode("utf-8", "surrogateescape")
 
 
 _compared = threading.local()

@@ -1,11 +1,12 @@
-"""``dumps``: the quick way through plain trees of values; anything shared, foreign or wrong is written by the exact writer.
+"""``dumps``: the quick way through plain trees of values; anything shared, foreign or wrong is written by the exact
+writer.
 
-The quick way knows None, bool, int, float, str, bytes, list, dict and PhpObject, by their exact types, a few dozen levels deep,
-with no object appearing twice. Then no value needs a number, and writing is one pass over the tree that appends pieces of
-text, a character a byte. Keys and class headers repeat from job to job and are looked up ready-made.
+The quick way knows None, bool, int, float, str, bytes, list, dict, PhpObject and PhpEnum, by their exact types and up
+to a good depth. It is one pass that appends pieces of text, a character a byte; keys and class headers repeat from job
+to job and are looked up ready-made.
 
-On the first surprise it gives up and :class:`~lara_queue.php.exact_writer.ExactWriter` writes from the beginning, so errors
-come only from there.
+On the first surprise it gives up and :class:`~lara_queue.php.exact_writer.ExactWriter` writes from the beginning, so
+errors come only from there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterable
 from lara_queue.php.exact_reader import array_key
 from lara_queue.php.exact_writer import ExactWriter, class_bytes, enum_bytes
 from lara_queue.php.floats import float_text
-from lara_queue.php.values import PhpEnum, PhpObject
+from lara_queue.php.values import PhpEnum, PhpObject, by_reference
 
 __all__ = ["dumps"]
 
@@ -24,7 +25,7 @@ _LONG_MIN = -(2**63)
 _TABLE_SIZE = 8192
 _LEARN = 256  # characters of a key that is worth keeping ready
 _SMALL = 1024  # int keys below this are kept ready
-_QUICK_DEPTH = 60
+_QUICK_DEPTH = 200
 
 _CONTAINERS = frozenset((PhpObject, dict, list))
 _array_keys: dict[object, str] = {}
@@ -37,15 +38,17 @@ class _Unusual(Exception):
 
 
 def dumps(value: object) -> bytes:
-    """The bytes that PHP's ``serialize()`` writes for ``value``; for what ``loads`` returned, the bytes it was read from.
+    """The bytes that PHP's ``serialize()`` writes for ``value``; for what ``loads`` returned, the bytes it was read
+    from.
 
-    Takes what ``loads`` returns, and tuples, other mappings, ``phpserialize.phpobject`` and Python enums (as their values).
-    Keys of arrays become what PHP makes of them: ``"7"`` and ``True`` become ints, None becomes ``""``. The same PhpObject in two
-    places is one object in PHP; the same list or dict in two places is two arrays, because PHP's arrays are values.
+    Takes what ``loads`` returns, and tuples, other mappings, ``phpserialize.phpobject`` and Python enums (as their
+    values). Keys of arrays become what PHP makes of them: ``"7"`` and ``True`` become ints, None becomes ``""``. The
+    same PhpObject in two places is one object in PHP; the same list or dict in two places is two arrays, because PHP's
+    arrays are values.
 
     :param value: the value; str is written as UTF-8.
-    :raises PhpSerializeError: when a part has no PHP form, with the path to it: a date or any other foreign object, an int of
-        more than 64 bits, a lone surrogate, a list that contains itself.
+    :raises PhpSerializeError: when a part has no PHP form, with the path to it: a date or any other foreign object, an
+        int of more than 64 bits, a lone surrogate, a list that contains itself.
 
     Mirrors ``serialize()`` of PHP 8.2 with ``serialize_precision = -1``, in ``ext/standard/var.c``.
 
@@ -55,7 +58,7 @@ def dumps(value: object) -> bytes:
     out: list[str] = []
     try:
         if type(value) in _CONTAINERS:
-            _container(value, "", out, set(), _QUICK_DEPTH)  # type: ignore[arg-type]
+            _container(value, "", out, {id(value): 1}, _QUICK_DEPTH)  # type: ignore[arg-type]
             return "".join(out).encode("latin-1")
     except (_Unusual, RecursionError):
         pass
@@ -63,23 +66,28 @@ def dumps(value: object) -> bytes:
 
 
 def _container(
-    container: PhpObject | dict[object, object] | list[object], head: str, out: list[str], met: set[object], depth: int
+    container: PhpObject | dict[object, object] | list[object],
+    head: str,
+    out: list[str],
+    met: dict[object, int],
+    depth: int,
 ) -> None:
-    """Append ``head`` and the container. The long loop is on purpose: a call per value would double the time."""
+    """Append ``head`` and the container, as one string for each value: so PHP's number of a value is ``len(out)``.
+
+    ``met`` has the numbers of objects and enum cases. The loop is long on purpose: a call for each value would double
+    the time.
+    """
     if not depth:
         raise _Unusual
     append = out.append
     keys = _array_keys
     items: Iterable[tuple[object, object]]
     if type(container) is PhpObject:
-        if id(container) in met:
-            raise _Unusual
-        met.add(id(container))
         raw = container.__php_vars__
         keys = _property_keys
         name = container.__name__
         append(f"{head}{_classes.get(name) or _learn_class(name)}{len(raw)}:{{")
-        items = raw.items()  # type: ignore[assignment]
+        items = raw.items()
     elif type(container) is dict:
         append(f"{head}a:{len(container)}:{{")
         items = container.items()
@@ -103,20 +111,26 @@ def _container(
             append(head + "b:1;")
         elif value is False:
             append(head + "b:0;")
-        elif kind in _CONTAINERS:
+        elif kind is PhpObject or kind is PhpEnum:
+            identity = id(value) if kind is PhpObject else value
+            number = met.setdefault(identity, len(out) + 1)
+            if number <= len(out):
+                if container.__class__ is PhpObject and key in by_reference(container):
+                    raise _Unusual
+                append(f"{head}r:{number};")
+            elif kind is PhpObject:
+                _container(value, head, out, met, depth - 1)  # type: ignore[arg-type]
+            else:
+                append(head + _enum(value))  # type: ignore[arg-type]
+        elif kind is list or kind is dict:
             _container(value, head, out, met, depth - 1)  # type: ignore[arg-type]
         elif kind is float:
             append(f"{head}d:{float_text(value)};")  # type: ignore[arg-type]
-        elif kind is PhpEnum:
-            if value in met:
-                raise _Unusual
-            met.add(value)
-            append(head + _enum(value))  # type: ignore[arg-type]
         elif kind is bytes:
             append(f'{head}s:{len(value)}:"{value.decode("latin-1")}";')  # type: ignore[arg-type,attr-defined]
         else:
             raise _Unusual
-    append("}")
+    out[-1] += "}"
 
 
 def _latin(encode: Callable[[], bytes]) -> str:

@@ -30,6 +30,10 @@ __all__ = ["WorkerCore", "WorkerParts", "memory_in_mebibytes"]
 
 logger = logging.getLogger("lara_queue")
 
+IDLE_WORKER_MEBIBYTES = 20.0
+"""What an idle Laravel worker reports as its memory use. ``memory`` limits that plus what the process has grown by since
+the worker began: a limit meant to catch leaks must not count the libraries that were imported before the first job."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerParts:
@@ -96,6 +100,7 @@ class WorkerCore:
         self._signals_at = 0.0
         self._memory_at = 0.0
         self._memory = 0.0
+        self._memory_before = memory_in_mebibytes()
         self._down_since: float | None = None
         self._unhandled_names: set[str] = set()
 
@@ -199,7 +204,8 @@ class WorkerCore:
 
     def _memory_now(self, now: float) -> float:
         if self.options.memory > 0 and now - self._memory_at >= 1:
-            self._memory, self._memory_at = memory_in_mebibytes(), now
+            self._memory = memory_in_mebibytes() - self._memory_before + IDLE_WORKER_MEBIBYTES
+            self._memory_at = now
         return self._memory
 
     # -- signals left in the cache ----------------------------------------------------------------

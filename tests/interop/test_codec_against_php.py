@@ -1,8 +1,10 @@
-"""PHP itself as the referee: whatever bytes we are given, we accept what it accepts, with its value, and refuse the rest.
+"""PHP itself as the referee: whatever bytes we are given, we accept what it accepts, with its value, and refuse the
+rest.
 
-Inputs are of two kinds: golden lines with a few bytes changed, and strings made from the grammar that are mostly right but
-full of back references, duplicate keys, odd spellings and wrong lengths. Values are compared through PHP: what it makes of
-our ``dumps(loads(input))`` must be what it makes of the input. The quick and the exact reader and writer must agree as well.
+Inputs are of two kinds: golden lines with a few bytes changed, and strings made from the grammar that are mostly right
+but full of back references, duplicate keys, odd spellings and wrong lengths. Values are compared through PHP: what it
+makes of our ``dumps(loads(input))`` must be what it makes of the input. The quick and the exact reader and writer must
+agree as well.
 
 A short, seeded run is part of the suite. ``LARA_QUEUE_FUZZ_SECONDS=600 pytest tests/interop/test_codec_against_php.py``
 runs it long, from a new seed that is printed when something is found.
@@ -46,7 +48,8 @@ def referee() -> Iterator[Referee]:
     process = subprocess.Popen(
         [php, str(HERE / "php" / "referee.php")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
 
     def ask(inputs: list[bytes]) -> list[tuple[str, bytes]]:
         answers = []
@@ -90,6 +93,15 @@ PIECES = [
     *[b"N;", b"b:1;", b"b:0;", b"i:0;", b"i:1;", b"i:-0;", b"i:+1;", b"d:0.5;", b"d:-INF;", b"d:1.0E+25;", b"d:NAN;"],
     *[b's:1:"a";', b's:0:"";', b's:1:"1";', b'S:2:"\\41b";', b"a:0:{}", b"a:1:{i:0;N;}", b'O:8:"stdClass":0:{}'],
     *[b"r:1;", b"r:2;", b"R:1;", b"R:2;", b"R:3;", b"r:3;", b'C:3:"Foo":2:{ab}', b'E:11:"Suit:Hearts";'],
+]
+KEYS = [
+    *[b"i:0;", b"i:1;", b"i:2;", b"i:7;", b"i:-3;", b"i:+1;", b"i:99999999999999999999;", b's:1:"0";', b's:1:"1";'],
+    *[b's:2:"-3";', b's:2:"01";', b's:1:"a";', b's:1:"b";', b's:0:"";', b'S:1:"\\61";', b'S:1:"\\31";', b's:3:"a;b";'],
+    *[b's:4:"\0*\0a";', b's:4:"\0A\0a";', b's:2:"\0a";', b's:2:"\xc3\xa9";', b's:1:"\xff";'],
+]
+SCALARS = [
+    *[b"N;", b"b:0;", b"b:1;", b"i:007;", b"d:.5;", b"d:5.;", b"d:INF;", b"d:-INF;", b"d:NAN;", b"d:-0;", b"a:0:{}"],
+    *[b'S:2:"\\c3\\A9";', b'S:3:"a\\00b";', b'E:11:"Suit:Hearts";', b'E:11:"Suit:Spades";'],
 ]
 TAGS = b"NbidsSaOrRCEo}"
 
@@ -153,22 +165,22 @@ class Grammar:
         return len(name), name
 
     def key(self) -> bytes:
-        return self.random.choice(
-            (b"i:0;", b"i:1;", b"i:2;", b'i:7;', b'i:-3;', b'i:+1;', b's:1:"0";', b's:1:"1";', b's:2:"-3";', b's:2:"01";',
-             b's:1:"a";', b's:1:"b";', b's:0:"";', b'S:1:"\\61";', b'S:1:"\\31";', b's:4:"\0*\0a";', b's:4:"\0A\0a";',
-             b's:2:"\0a";', b's:2:"\xc3\xa9";', b's:1:"\xff";', b'i:99999999999999999999;', b's:3:"a;b";')
-        )  # fmt: skip
+        return self.random.choice(KEYS)
 
     def scalar(self) -> bytes:
         random = self.random
         text = bytes(random.choice(b'ab;:"{}\\\xc3\xa91') for _ in range(random.randrange(6)))
-        return random.choice(
-            (b"N;", b"b:0;", b"b:1;", b"i:%d;" % random.randint(-20, 2000), b"i:%d;" % random.randint(-(2**65), 2**65),
-             b"i:007;", b"d:%b;" % repr(random.uniform(-1e3, 1e20)).encode(), b"d:%de%d;" % (random.randrange(99), random.randint(-330, 310)),
-             b"d:.5;", b"d:5.;", b"d:INF;", b"d:-INF;", b"d:NAN;", b"d:-0;", b's:%d:"%b";' % (len(text), text),
-             b's:%d:"%b";' % (len(text), text), b's:0%d:"%b";' % (len(text), text), b'S:2:"\\c3\\A9";', b'S:3:"a\\00b";',
-             b'C:1:"A":%d:{%b}' % (len(text), text), b'E:11:"Suit:Hearts";', b'E:11:"Suit:Spades";', b"a:0:{}")
-        )  # fmt: skip
+        made = (
+            b"i:%d;" % random.randint(-20, 2000),
+            b"i:%d;" % random.randint(-(2**65), 2**65),
+            b"d:%b;" % repr(random.uniform(-1e3, 1e20)).encode(),
+            b"d:%de%d;" % (random.randrange(99), random.randint(-330, 310)),
+            b's:%d:"%b";' % (len(text), text),
+            b's:%d:"%b";' % (len(text), text),
+            b's:0%d:"%b";' % (len(text), text),
+            b'C:1:"A":%d:{%b}' % (len(text), text),
+        )
+        return random.choice(made) if random.random() < 0.5 else random.choice(SCALARS)
 
 
 def inputs(random: random.Random, goldens: list[bytes]) -> list[bytes]:
@@ -185,7 +197,8 @@ def ours(data: bytes) -> bytes | None:
     try:
         exact = ExactReader(data, DEFAULT).read()
     except PhpUnserializeError as error:
-        assert 0 <= error.position <= len(data), (data, error)
+        if not 0 <= error.position <= len(data):
+            pytest.fail(f"no position in {data!r}: {error}")
         with pytest.raises(PhpUnserializeError):
             loads(data)
         return None
@@ -204,7 +217,9 @@ def compare(referee: Referee, batch: list[bytes]) -> int:
         if verdict == "?":
             continue
         assert (written is not None) == (verdict == "+"), f"PHP says {verdict} {theirs!r} to {data!r}"
-        if written is not None:
+        # PHP's serialize() cannot write an array whose outermost slot is shared (a:1:{i:0;R:1;}): it writes N for the
+        # inner one, so there is nothing to compare with.
+        if written is not None and not getattr(loads(data), "shared", False):
             accepted.append((data, theirs, written))
     for (data, theirs, written), (verdict, again) in zip(
         accepted, referee([written for _, _, written in accepted]), strict=True

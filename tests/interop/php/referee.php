@@ -35,6 +35,7 @@ namespace {
         $refused = false;
         try {
             $value = unserialize($data, ['allowed_classes' => false]);
+            gc_collect_cycles(); // an array that a duplicate key replaced may still hold references
             $refused = $value === false && !str_starts_with($data, 'b:0;');
         } catch (Throwable $e) {
             $notices[] = get_class($e) . ': ' . $e->getMessage();
