@@ -142,7 +142,7 @@ def test_the_code_runs(section: Section, request: pytest.FixtureRequest, quiet: 
 
 
 def test_there_is_code_to_run() -> None:
-    assert sum(block.mark == "python" for section in SECTIONS for block in section.blocks) >= 15
+    assert sum(block.mark == "python" for section in SECTIONS for block in section.blocks) >= 12
 
 
 def commands_of(title: str) -> list[str]:

@@ -54,7 +54,7 @@ class Program(click.Group):
         """The names in the order in which the commands were added."""
         return list(self.commands)
 
-    def main(  # type: ignore[override]  # click has overloads for standalone_mode; both are served here
+    def main(
         self,
         args: Sequence[str] | None = None,
         prog_name: str | None = None,

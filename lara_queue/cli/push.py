@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import IO, Any
 
 import click
@@ -87,7 +88,8 @@ def push(
     if backoff is not None:
         options["backoff"] = parse_backoff(backoff)
     with place.open() as session:
-        uuid = session.ask(session.queue.push(name, _decoded(data), **options))
+        push: Callable[..., Any] = session.queue.push
+        uuid: str = session.ask(push(name, _decoded(data), **options))
         _tell(uuid, queue or session.queue.queue, as_json, key="uuid")
 
 

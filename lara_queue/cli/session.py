@@ -75,7 +75,7 @@ class Session:
         if isinstance(queue, Queue):
             queue.emitter.tell(event)
         else:
-            self.ask(_tell(queue, event))
+            self._runner.run(_tell(queue, event))
 
     @property
     def cache(self) -> Cache:

@@ -1,9 +1,10 @@
-"""``restart``, ``pause`` and ``resume``: what artisan leaves in Laravel's cache for workers to find, PHP's and Python's."""
+"""``restart``, ``pause`` and ``resume``: what artisan leaves in Laravel's cache for PHP's and Python's workers to find."""
 
 from __future__ import annotations
 
 import click
 
+from lara_queue.cache import signals
 from lara_queue.cli.options import queue_options
 from lara_queue.cli.output import note, safe
 from lara_queue.cli.program import CommandError
@@ -24,14 +25,14 @@ def restart(place: Place) -> None:
         lara-queue restart --cache redis://localhost:6379/1 --cache-prefix laravel_database_laravel_cache_
     """
     with place.open(only_cache=True) as session:
-        session.do(send_restart(session.cache, int(session.queue.clock())))
+        session.do(signals.restart(session.cache, session.queue.clock()))
     note("Broadcasting queue restart signal.")
 
 
 @click.command()
 @click.argument("queue", required=False, metavar="[CONNECTION:]QUEUE")
 @click.option("--all", "everything", is_flag=True, help="All queues of all connections.")
-@click.option("--for", "seconds", type=click.FloatRange(min=1), metavar="SECONDS", help="Resume by itself after so long.")
+@click.option("--for", "seconds", type=click.FloatRange(min=1), metavar="SECONDS", help="Resume after so long.")
 @queue_options(cache=True)
 def pause(place: Place, queue: str | None, everything: bool, seconds: float | None) -> None:
     """Have workers take no more jobs of a queue, or of any; PHP's workers obey from Laravel 12.40 on.
@@ -43,11 +44,11 @@ def pause(place: Place, queue: str | None, everything: bool, seconds: float | No
     """
     with place.open(only_cache=True) as session:
         if _all_meant(queue, everything):
-            session.do(pause_all(session.cache, seconds))
+            session.do(signals.pause(session.cache, session.queue.connection, None, seconds))
             note("Job processing on all queues has been paused.")
             return
         connection, name = _named(session, queue)
-        session.do(pause_queue(session.cache, connection, name, seconds))
+        session.do(signals.pause(session.cache, connection, name, seconds))
         note(f"Job processing on queue [{safe(connection)}:{safe(name)}] has been paused.")
 
 
@@ -64,11 +65,11 @@ def resume(place: Place, queue: str | None, everything: bool) -> None:
     """
     with place.open(only_cache=True) as session:
         if _all_meant(queue, everything):
-            session.do(resume_all(session.cache))
+            session.do(signals.resume(session.cache, session.queue.connection, None))
             note("Job processing on all queues has been resumed.")
             return
         connection, name = _named(session, queue)
-        session.do(resume_queue(session.cache, connection, name))
+        session.do(signals.resume(session.cache, connection, name))
         note(f"Job processing on queue [{safe(connection)}:{safe(name)}] has been resumed.")
 
 
@@ -79,7 +80,7 @@ def _all_meant(queue: str | None, everything: bool) -> bool:
 
 
 def _named(session: Session, given: str | None) -> tuple[str, str]:
-    """Connection and queue, as artisan reads them: split at the first colon, nothing for the queue means ``default``."""
+    """Connection and queue, as artisan reads them: split at the first colon; no queue name means ``default``."""
     connection, colon, name = (given or "").partition(":")
     if not colon:
         connection, name = session.queue.connection, connection

@@ -240,7 +240,11 @@ class AsyncMemoryLink:
 
     async def _wait(self, seconds: float, queues: Sequence[str]) -> bool:
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
-        number = self.store.watch(queues, lambda: loop.call_soon_threadsafe(woken.set))
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(woken.set)
+
+        number = self.store.watch(queues, wake)
         if number is None:
             return True
         try:

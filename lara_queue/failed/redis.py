@@ -221,7 +221,8 @@ def failed_job_of(entry: bytes) -> FailedJob:
     original = value["original_job"]
     uuid = value.get("uuid") or original.get("uuid")
     uuid = uuid if isinstance(uuid, str) else None
-    error = value.get("error") if isinstance(value.get("error"), dict) else {}
+    told = value.get("error")
+    error: dict[str, Any] = told if isinstance(told, dict) else {}
     exception = value.get("exception") or f"{error.get('type', '')}: {error.get('message', '')}"
     return FailedJob(
         id=uuid or _sha1(entry),

@@ -19,7 +19,7 @@ from typing import Any
 from lara_queue.laravel import names
 from lara_queue.laravel.models import ModelIdentifier
 from lara_queue.laravel.php_form import to_php
-from lara_queue.laravel.zones import zone_of
+from lara_queue.laravel.zones import php_reading, zone_of
 from lara_queue.php import PhpCustom, PhpEnum, PhpObject, PhpReference
 from lara_queue.php.values import RawKey, new_object
 
@@ -179,7 +179,7 @@ def _date(raw: dict[RawKey, Any]) -> datetime | None:
         return None
     year, month, day, hour, minute, second = map(int, found.groups()[:6])
     try:
-        return datetime(year, month, day, hour, minute, second, int((found[7] or "0").ljust(6, "0")), zone)
+        return php_reading(datetime(year, month, day, hour, minute, second, int((found[7] or "0").ljust(6, "0")), zone))
     except ValueError:  # year 0, the 30th of February: PHP writes no such date, others may
         return None
 

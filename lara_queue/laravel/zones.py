@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-__all__ = ["php_zone", "zone_of"]
+__all__ = ["php_reading", "php_zone", "zone_of"]
 
 OFFSET, ABBREVIATION, IDENTIFIER = 1, 2, 3
 
@@ -75,11 +75,36 @@ def _from_offset(text: str) -> tzinfo | None:
     return timezone(-ahead if found[1] == "-" else ahead)
 
 
+def php_reading(moment: datetime) -> datetime:
+    """The instant PHP means by a wall clock's time in a named zone, where clocks go forward or back.
+
+    Of an hour that comes twice PHP takes the second in zones east of Greenwich and the first in those west of it: it
+    first reads the wall clock as UTC and looks which offset holds there (``timelib_get_time_zone_info``, run). An hour
+    that is left out is moved behind the gap.
+
+    >>> from zoneinfo import ZoneInfo
+    >>> php_reading(datetime(2024, 10, 27, 2, 30, tzinfo=ZoneInfo("Europe/Paris"))).isoformat()
+    '2024-10-27T02:30:00+01:00'
+    >>> php_reading(datetime(2024, 11, 3, 1, 30, tzinfo=ZoneInfo("America/New_York"))).isoformat()
+    '2024-11-03T01:30:00-04:00'
+    >>> php_reading(datetime(2024, 3, 31, 2, 30, tzinfo=ZoneInfo("Europe/Paris"))).isoformat()
+    '2024-03-31T03:30:00+02:00'
+    """
+    first, second = moment.replace(fold=0), moment.replace(fold=1)
+    before, after = first.utcoffset(), second.utcoffset()
+    if before == after or before is None or after is None:
+        return first
+    if before < after:
+        return first.astimezone(timezone.utc).astimezone(moment.tzinfo)
+    as_utc = moment.replace(tzinfo=timezone.utc, fold=0)
+    return second if as_utc.astimezone(moment.tzinfo).utcoffset() == after else first
+
+
 def php_zone(moment: datetime) -> tuple[int, str]:
     """The ``timezone_type`` and ``timezone`` with which PHP means the same instant.
 
     :param moment: an aware datetime. Its zone's identifier is kept, except in the repeated hour when clocks go back:
-        PHP cannot tell the second one, so there the offset is written.
+        PHP knows only one of the two by its wall clock, so for the other the offset is written.
 
     >>> php_zone(datetime(2024, 1, 1, tzinfo=ZoneInfo("Europe/Paris")))
     (3, 'Europe/Paris')
@@ -91,7 +116,7 @@ def php_zone(moment: datetime) -> tuple[int, str]:
     if zone is timezone.utc:
         return IDENTIFIER, "UTC"
     name = getattr(zone, "key", None) or getattr(zone, "zone", None)  # zoneinfo's, pytz's
-    if isinstance(name, str) and offset == moment.replace(fold=0).utcoffset():
+    if isinstance(name, str) and offset == php_reading(moment).utcoffset():
         return IDENTIFIER, name
     seconds = 0 if offset is None else round(offset.total_seconds())
     sign, rest = ("-", -seconds) if seconds < 0 else ("+", seconds)

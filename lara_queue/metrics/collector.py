@@ -28,7 +28,7 @@ FOLD_AFTER: Final = 512
 MAX_TYPES: Final = 500
 """Job types told apart."""
 
-_Record = tuple[str, float, float, "tuple[str, str] | None | bool"]
+_Record = tuple[str, float, float, "tuple[str, str] | bool | None"]
 # name, start, seconds, and: None for a success, (error type, message) for a failure, True for a retry
 
 

@@ -216,7 +216,7 @@ class Supervisor:
             word, _, rest = line.decode("ascii", "replace").partition(" ")
             if word == "ready":
                 place.ready = self._proven = True
-                if self._paused:
+                if self._paused and PAUSE is not None:
                     self._send(place, PAUSE)
             elif word == "stopped":
                 place.reason, self._proven = rest, True

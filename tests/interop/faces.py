@@ -71,7 +71,7 @@ class Python:
 
     def listen(self, **options: Any) -> Any:
         """Run a worker until the queue is empty; why it stopped."""
-        return self("listen", **{"stop_when_empty": True, "sleep": 0, **options})
+        return self("listen", **{"stop_when_empty": True, "sleep": 0, "tries": 0, **options})
 
     def close(self) -> None:
         """Close connections and loop."""

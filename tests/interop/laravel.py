@@ -224,6 +224,7 @@ class Laravel:
         :param options: of the worker: ``tries``, ``backoff``, ``max_jobs``, ``once`` …, see ``php/work.php``.
         """
         config = {**self.settings, **(settings or {})}
+        options = {"tries": 0, **options}  # jobs go back and forth here; what the tries do has tests of its own
         answer = self.worker.ask({"queues": queues or self.queue, "options": options, "config": config})
         ran = Ran(answer["records"])
         ran.status = answer["status"]
@@ -234,7 +235,7 @@ class Laravel:
     ) -> BackgroundWorker:
         """Start a PHP worker as a process of its own, which does not stop when the queue is empty unless told to."""
         results = self.tmp / f"worker-{uuid.uuid4().hex[:8]}.jsonl"
-        options = {"stop_when_empty": False, "sleep": 0.02, **options}
+        options = {"stop_when_empty": False, "sleep": 0.02, "tries": 0, **options}
         command = {"queues": queues or self.queue, "options": options, "results": str(results)}
         environment = {**os.environ, "INTEROP_CONFIG": json.dumps({**self.settings, **(settings or {})})}
         process = subprocess.Popen([php_binary() or "php", str(PHP / "work.php"), json.dumps(command)], env=environment)

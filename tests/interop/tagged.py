@@ -11,7 +11,7 @@ import base64
 import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any, TypeAlias
 
 from lara_queue.php import PhpCustom, PhpEnum, PhpObject, PhpReference
@@ -139,7 +139,8 @@ class _Comparison:
     def object(self, tagged: Tagged, value: object, path: str) -> Iterator[str]:
         if isinstance(value, datetime) and "datetime" in tagged:
             when = datetime.fromisoformat(tagged["datetime"])
-            if (when, when.utcoffset()) != (value, value.utcoffset()):
+            # In UTC: Python calls a time in a repeated hour unequal to every other zone's (PEP 495).
+            if (when, when.utcoffset()) != (value.astimezone(timezone.utc), value.utcoffset()):
                 yield f"{path}: PHP has {when.isoformat()}, Python {value.isoformat()}"
             return
         if isinstance(value, timedelta) and tagged["class"] in _INTERVALS:

@@ -216,7 +216,7 @@ def test_a_delayed_job_is_not_retried_with_its_delay(laravel: Laravel, python: P
     python("push", f"{JOBS}Failing", {"succeedOn": 2}, delay=3600, tries=2)
     laravel.make_due()
     now = datetime.now(timezone.utc).timestamp()
-    laravel.work()
+    laravel.work(max_jobs=1)
     (due,) = laravel.scores(":delayed")
     assert due <= now + 5
 

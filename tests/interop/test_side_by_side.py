@@ -157,7 +157,7 @@ def test_php_takes_what_failed_in_python(laravel: Laravel, python: Python) -> No
 def test_python_takes_what_php_released(laravel: Laravel, python: Python) -> None:
     """PHP's pop script has written the payload anew, in another order: the command must not care."""
     uuid = python("push", f"{JOBS}Releasing", {"until": 9, "wait": 0, "extra": {"empty": [], "é": 1e15}})
-    assert [record["attempts"] for record in laravel.work().handled] == [1]
+    assert [record["attempts"] for record in laravel.work(max_jobs=1).handled] == [1]
     laravel.make_due()
 
     (job,) = python.take()
@@ -172,7 +172,7 @@ def test_python_takes_what_php_released(laravel: Laravel, python: Python) -> Non
 @pytest.mark.parametrize("data", [{"list": [], "map": {"a": 1}}, {"text": "é/\u2028"}, [], {"n": 5, "f": 0.5}])
 def test_string_jobs_go_back_and_forth(laravel: Laravel, python: Python, data: Any) -> None:
     uuid = python("push", f"{JOBS}Legacy@release", data)
-    (record,) = laravel.work().handled
+    (record,) = laravel.work(max_jobs=1).handled
     assert record["attempts"] == 1
     laravel.make_due()
 
@@ -186,15 +186,18 @@ def test_string_jobs_go_back_and_forth(laravel: Laravel, python: Python, data: A
     python.listen(max_jobs=1)
     assert (jobs[0].uuid, jobs[0].attempts) == (uuid, 2)
     laravel.make_due()
-    (record,) = laravel.work().handled
+    (record,) = laravel.work(max_jobs=1).handled
 
     assert record["attempts"] == 3
+    # The pop script of either side may have put the keys in another order, as cjson does.
+    if isinstance(data, dict):
+        record["data"]["v"].sort(key=lambda pair: list(data).index(pair[0]["v"]))
     assert_matches(record["data"], data)
 
 
 def test_php_takes_a_python_job_that_failed_there(laravel: Laravel, python: Python) -> None:
     python("push", f"{JOBS}Failing", {"succeedOn": 3, "message": "first in PHP"}, tries=5, backoff=0)
-    assert [record["attempts"] for record in laravel.work().handled] == [1]
+    assert [record["attempts"] for record in laravel.work(max_jobs=1).handled] == [1]
     laravel.make_due()
 
     def fail(job: Job) -> None:
@@ -215,7 +218,7 @@ def test_php_takes_a_python_job_that_failed_there(laravel: Laravel, python: Pyth
 def test_tries_are_counted_together(laravel: Laravel, python: Python) -> None:
     """Two tries, the first in PHP: the second, in Python, is the last."""
     python("push", f"{JOBS}Failing", {}, tries=2, backoff=0)
-    laravel.work()
+    laravel.work(max_jobs=1)
     laravel.make_due()
 
     def fail(job: Job) -> None:
@@ -280,13 +283,13 @@ def test_a_lease_runs_out_by_itself(laravel: Laravel, spawn: Callable[..., Pytho
 def test_a_living_worker_keeps_its_job(laravel: Laravel, spawn: Callable[..., PythonWorker]) -> None:
     """A handler that outlives retry_after keeps its lease: PHP, hungry beside it, must not get the job."""
     laravel.push("plain")
-    worker = spawn(mode="hang", retry_after=1)
+    worker = spawn(mode="hang", retry_after=2)
     worker.next("started")
     worker.next("handled")
     php = laravel.start_worker()
     php.wait_for("started")
 
-    time.sleep(2.2)  # more than two leases
+    time.sleep(4.4)  # more than two leases
 
     assert php.records().handled == []
     assert laravel.counts()["reserved"] == 1

@@ -93,9 +93,9 @@ class RedisDriver:
     def release(self, taken: Reservation, *, delay: float = 0) -> Plan[bool]:
         """True when the job was still ours and is in ``:delayed`` now, with its attempts raised."""
         keys = self.keys[taken.queue]
-        # Laravel wakes nobody for a job released without delay; a token costs nothing and saves an idle worker's wait.
-        argv = (taken.receipt, self._due(delay), 0 if delay > 0 else 1)
-        flags = yield Call(self.link, "release", ((keys.reserved, keys.delayed, keys.notify), argv))
+        # No wake-up token, as Laravel writes none: the migration adds one, and a second would stay for ever.
+        argv = (taken.receipt, self._due(delay))
+        flags = yield Call(self.link, "release", ((keys.reserved, keys.delayed), argv))
         return bool(flags == b"1")
 
     def give_back(self, taken: Reservation, *, delay: float = 0) -> Plan[bool]:

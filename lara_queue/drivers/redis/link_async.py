@@ -15,6 +15,7 @@ import asyncio
 import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from redis.exceptions import NoScriptError, RedisError, ResponseError
@@ -35,7 +36,7 @@ __all__ = ["AsyncRedisLink"]
 _IDLE = 1.0  # seconds after which a connection is looked at before it is used again: the server may have hung up
 _MOST = 500  # arguments in a merged call
 
-_MERGED = {"push": 0, "later": 0, "delete": 1, "release": 3, "give_back": 3}
+_MERGED = {"push": 0, "later": 0, "delete": 1, "release": 2, "give_back": 3}
 """Scripts whose calls can be merged, with the number of arguments for each character of the answer (0: no answer)."""
 
 
@@ -253,7 +254,7 @@ def _merge(basket: Iterable[tuple[str, tuple[Any, ...], asyncio.Future[Any]]]) -
     order: dict[Any, None] = {}
     for name, args, future in basket:
         if name not in _MERGED:
-            plain.append(_Asked(name, args, lambda answer, future=future: _tell(future, answer)))
+            plain.append(_Asked(name, args, partial(_tell, future)))
             order[len(plain) - 1] = None
             continue
         place = (name, args[0])
@@ -266,7 +267,7 @@ def _merge(basket: Iterable[tuple[str, tuple[Any, ...], asyncio.Future[Any]]]) -
         if isinstance(place, int):
             commands.append(plain[place])
         else:
-            commands.extend(_merged(*place, sent[place]))
+            commands.extend(_merged(place[0], place[1], sent[place]))
     return commands
 
 

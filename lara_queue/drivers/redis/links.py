@@ -175,7 +175,8 @@ def _other_face(kind: Any) -> Any:
 
         client = fakeredis.FakeRedis() if _face_of(kind) == "async" else fakeredis.aioredis.FakeRedis()
         return client.connection_pool.connection_class
-    here, there = (redis.connection, redis.asyncio.connection)
+    here: Any = redis.connection
+    there: Any = redis.asyncio.connection
     if _face_of(kind) == "async":
         here, there = there, here
     twin = getattr(there, kind.__name__, None)
