@@ -93,6 +93,7 @@ class AsyncQueue(QueueBase):
             return await worker.run()
         finally:
             self._workers.remove(worker)
+            await self.close()  # the loop may end with us, as in asyncio.run(queue.listen()); later calls reconnect
 
     async def work_once(self, **options: Any) -> bool:
         """True when there was a job and it was run, well or badly."""

@@ -1,8 +1,8 @@
 """The documents' code is run, and does what they say.
 
 Every block of README.md, MIGRATION.md and docs/ that begins with ```` ```python ```` is executed, those of one ``##``
-section one after the other in one namespace. A ```` ```text ```` block right after it is what it must print. Blocks marked
-```` ```python norun ```` are other people's code. Only two things are changed on the way:
+section one after the other in one namespace. A ```` ```text ```` block right after it is what it must print. Blocks
+marked ```` ```python norun ```` are other people's code. Only two things are changed on the way:
 
 * ``localhost`` is a Redis of the tests' own, in which a few jobs wait (``WAITING``),
 * a worker stops when its queue is empty, instead of running until it is told to stop.
@@ -16,10 +16,11 @@ import linecache
 import logging
 import re
 import shlex
+import sys
+import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -76,7 +77,12 @@ def sections(document: Path) -> Iterator[Section]:
             open_block = Block(number + 1, line.strip()[3:].strip(), "")
         elif open_block is not None and line.strip() == "```":
             before = current.blocks[-1] if current.blocks else None
-            if open_block.mark == "text" and before and before.mark == "python" and ends_at(before) == open_block.line - 2:
+            if (
+                open_block.mark == "text"
+                and before
+                and before.mark == "python"
+                and ends_at(before) == open_block.line - 2
+            ):
                 before.prints = open_block.text
             current.blocks.append(open_block)
             open_block = None
@@ -120,10 +126,14 @@ def adapted(text: str, url: str | None) -> str:
         if (code := "".join(block.text for block in section.blocks if block.mark == "python"))
     ],
 )
-def test_the_code_runs(section: Section, request: pytest.FixtureRequest, quiet: None) -> None:
+def test_the_code_runs(
+    section: Section, request: pytest.FixtureRequest, quiet: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     blocks = [block for block in section.blocks if block.mark == "python"]
     url = request.getfixturevalue("own_redis") if any("localhost" in block.text for block in blocks) else None
-    namespace: dict[str, Any] = {"__name__": "__docs__"}
+    module = types.ModuleType("__docs__")  # dataclasses look their module up
+    monkeypatch.setitem(sys.modules, "__docs__", module)
+    namespace = module.__dict__
     for block in blocks:
         if url is not None:
             with Redis.from_url(url) as client:
@@ -146,7 +156,13 @@ def test_there_is_code_to_run() -> None:
 
 
 def commands_of(title: str) -> list[str]:
-    return [b.text for s in SECTIONS if s.document.name == "README.md" and s.title == title for b in s.blocks if b.mark == "sh"]
+    return [
+        b.text
+        for s in SECTIONS
+        if s.document.name == "README.md" and s.title == title
+        for b in s.blocks
+        if b.mark == "sh"
+    ]
 
 
 def test_the_two_commands_come_first() -> None:

@@ -1,4 +1,4 @@
-"""How Laravel writes a cache value on Redis, and reads it back. Mirrors ``RedisStore::serialize`` and ``unserialize``."""
+"""How Laravel writes a cache value on Redis and reads it back; ``RedisStore::serialize`` and ``unserialize``."""
 
 from __future__ import annotations
 

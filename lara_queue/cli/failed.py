@@ -177,7 +177,9 @@ def flush(place: Place, hours: float | None) -> None:
 
 
 @click.command("prune-failed")
-@click.option("--hours", type=HOURS, default=24, show_default=True, help="Keep those that failed since so many hours ago.")
+@click.option(
+    "--hours", type=HOURS, default=24, show_default=True, help="Keep those that failed since so many hours ago."
+)
 @queue_options(failed=True)
 def prune_failed(place: Place, hours: float) -> None:
     """Delete failed jobs that are older than a day, or than --hours; for a scheduler.

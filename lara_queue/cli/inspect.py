@@ -30,9 +30,13 @@ PAGE = 200
     type=click.Choice([*WAITING, "failed"]),
     help="Only jobs of this state; may be repeated.  [default: pending, delayed and reserved]",
 )
-@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, help="At most so many of each state.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=10, show_default=True, help="At most so many of each state."
+)
 @click.option("--id", "uuid", metavar="UUID", help="The one job with this uuid, in whatever state it is.")
-@click.option("--full", is_flag=True, help="Nothing shortened: long texts and lists, deep values, Laravel's own properties.")
+@click.option(
+    "--full", is_flag=True, help="Nothing shortened: long texts and lists, deep values, Laravel's own properties."
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs: a list of objects, described below.")
 @queue_options(failed=True, keys=True)
 def inspect(
@@ -44,15 +48,15 @@ def inspect(
     full: bool,
     as_json: bool,
 ) -> None:
-    """Show the jobs of a queue, decoded: types, visibility (+ public, # protected, - private), times as dates, chains.
+    """Show the jobs of a queue, decoded: types, visibility (+ public, # protected, - private), times, chains.
 
     Nothing is taken and nothing is run. Give --app-key to look into encrypted jobs.
 
-    --json prints, for each job: state, queue, at (when it is due, its reservation runs out, or it failed), uuid, id, name,
-    kind, attempts, max_tries, max_exceptions, timeout, backoff, retry_until, created_at, batch, encrypted, class, data,
-    visibility (of each property of data), about, chain, context, exception (of a failed job) and error (why it could not
-    be decoded, with raw, its text). Times are ISO 8601. Inside data a PHP object is {"$class": ..., its properties}, an
-    enum case {"$enum": ...}, a model {"$model": ..., "id": ...}, binary text {"$base64": ...}.
+    --json prints, for each job: state, queue, at (when it is due, its reservation runs out, or it failed), uuid, id,
+    name, kind, attempts, max_tries, max_exceptions, timeout, backoff, retry_until, created_at, batch, encrypted, class,
+    data, visibility (of each property of data), about, chain, context, exception (of a failed job) and error (why it
+    could not be decoded, with raw, its text). Times are ISO 8601. Inside data a PHP object is {"$class": ..., its
+    properties}, an enum case {"$enum": ...}, a model {"$model": ..., "id": ...}, binary text {"$base64": ...}.
 
     \b
     Example:

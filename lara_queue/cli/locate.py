@@ -32,7 +32,9 @@ def locate(target: str) -> Any:
     module_name, _, attribute = target.partition(":")
     if module_name.endswith(".py") or "/" in module_name:
         guess = module_name.removesuffix(".py").strip("./").replace("/", ".")
-        raise CommandError(f"{module_name} is a file; name its module instead: {guess}:{attribute or DEFAULT_ATTRIBUTE}")
+        raise CommandError(
+            f"{module_name} is a file; name its module instead: {guess}:{attribute or DEFAULT_ATTRIBUTE}"
+        )
     module = _imported(module_name)
     found: Any = module
     for part in (attribute or DEFAULT_ATTRIBUTE).split("."):
@@ -43,7 +45,9 @@ def locate(target: str) -> Any:
     if isinstance(found, AnyQueue):
         return found
     if not callable(found):
-        raise CommandError(f"{target} is of type {type(found).__name__}, not a Queue, an AsyncQueue or a factory of one.")
+        raise CommandError(
+            f"{target} is of type {type(found).__name__}, not a Queue, an AsyncQueue or a factory of one."
+        )
     try:
         return found()
     except Exception as error:
@@ -70,7 +74,9 @@ def _imported(name: str) -> ModuleType:
         raise CommandError(f"The module {name} could not be imported: {_where(error)}") from error
     except (ValueError, TypeError) as error:
         if not name or name.startswith(".") or name.endswith("."):
-            raise CommandError(f"{name!r} is not a module's name; write module:attribute, such as app:queue.") from error
+            raise CommandError(
+                f"{name!r} is not a module's name; write module:attribute, such as app:queue."
+            ) from error
         raise CommandError(f"The module {name} could not be imported: {_where(error)}") from error
     except Exception as error:
         raise CommandError(f"The module {name} could not be imported: {_where(error)}") from error

@@ -18,7 +18,18 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console", "is_terminal", "note", "paint", "print_json", "safe", "table", "terminal_width", "wants_colour", "warn"]
+__all__ = [
+    "console",
+    "is_terminal",
+    "note",
+    "paint",
+    "print_json",
+    "safe",
+    "table",
+    "terminal_width",
+    "wants_colour",
+    "warn",
+]
 
 PIPE_WIDTH = 10_000
 

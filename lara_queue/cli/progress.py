@@ -1,6 +1,6 @@
-"""What a worker prints about its jobs: artisan's lines for people, artisan's JSON lines for programs (protocol §6.13).
+"""What a worker prints about its jobs: artisan's lines for people, its JSON lines for programs (protocol §6.13).
 
-A listener like any other: it is told by events and decides nothing. Each line is written in one piece, so that the lines
+A listener like any other: it is told by events and decides nothing. Each line is written in one piece, so that those
 of threads and of processes that share a terminal or a pipe stay whole.
 """
 

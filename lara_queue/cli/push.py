@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+import sys
 from typing import IO, Any
 
 import click
@@ -78,9 +78,8 @@ def push(
             _tell(stored or "", queue or session.queue.queue, as_json, key="id")
         return
     options: PushOptions = {}
-    options.update({key: value for key, value in given.items() if value})  # type: ignore[typeddict-item]
-    if given["tries"] is not None:
-        options["tries"] = given["tries"]  # 0 says something: no limit
+    said = {key: value for key, value in given.items() if value is not None and value is not False}  # 0 says something
+    options.update(said)  # type: ignore[typeddict-item]
     if queue is not None:
         options["queue"] = queue
     if delay:
@@ -88,15 +87,14 @@ def push(
     if backoff is not None:
         options["backoff"] = parse_backoff(backoff)
     with place.open() as session:
-        push: Callable[..., Any] = session.queue.push
-        uuid: str = session.ask(push(name, _decoded(data), **options))
+        uuid = str(session.do(session.queue._producer.push(name, _decoded(data), options)))
         _tell(uuid, queue or session.queue.queue, as_json, key="uuid")
 
 
 def _decoded(data: str | None) -> Any:
     if data is None:
         return None
-    text = click.get_text_stream("stdin").read() if data == "-" else data
+    text = sys.stdin.read() if data == "-" else data
     try:
         return json.loads(text, parse_constant=_no_constant)
     except RecursionError:
@@ -111,7 +109,7 @@ def _no_constant(constant: str) -> None:
 
 def _refuse_with_raw(name: str | None, backoff: str | None, given: dict[str, Any]) -> None:
     """A raw payload says everything itself; options that could not be obeyed are not ignored."""
-    lost = [f"--{key.replace('_', '-')}" for key, value in given.items() if value]
+    lost = [f"--{key.replace('_', '-')}" for key, value in given.items() if value is not None and value is not False]
     if backoff is not None:
         lost.append("--backoff")
     if name is not None:

@@ -66,7 +66,9 @@ class _Watched:
 
 @click.command()
 @click.argument("queues", nargs=-1, required=True, metavar="QUEUES")
-@click.option("--max", "limit", type=click.IntRange(min=0), default=1000, show_default=True, help="Busy from this many jobs on.")
+@click.option(
+    "--max", "limit", type=click.IntRange(min=0), default=1000, show_default=True, help="Busy from this many jobs on."
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs: a list of objects with artisan's keys.")
 @queue_options()
 def monitor(place: Place, queues: tuple[str, ...], limit: int, as_json: bool) -> int:

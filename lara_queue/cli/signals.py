@@ -1,4 +1,4 @@
-"""``restart``, ``pause`` and ``resume``: what artisan leaves in Laravel's cache for PHP's and Python's workers to find."""
+"""``restart``, ``pause`` and ``resume``: what artisan leaves in Laravel's cache for all workers to find."""
 
 from __future__ import annotations
 

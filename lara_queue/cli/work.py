@@ -15,17 +15,19 @@ from typing import Any
 
 import click
 
-from lara_queue.cli.locate import AnyQueue, locate
+from lara_queue.cli.locate import locate
+from lara_queue.cli.metrics import serve_metrics
 from lara_queue.cli.options import general_options
 from lara_queue.cli.output import safe, wants_colour
-from lara_queue.cli.program import CommandError, leave_now, state
+from lara_queue.cli.program import leave_now, state
 from lara_queue.cli.progress import Progress
 from lara_queue.cli.push import seconds_list
 from lara_queue.cli.session import Session
 from lara_queue.events import WorkerLooping
 from lara_queue.lifecycle.stop import StopReason
+from lara_queue.worker.child import Parent
 from lara_queue.worker.reload import Watcher
-from lara_queue.worker.supervisor import Parent, Supervisor
+from lara_queue.worker.supervisor import Supervisor
 
 __all__ = ["work"]
 
@@ -40,8 +42,12 @@ PASSED_ON = (
 
 @click.command()
 @click.argument("target", metavar="MODULE[:ATTR]")
-@click.option("--queue", metavar="NAMES", help="Comma list of queues, in order of priority.  [default: the queue object's]")
-@click.option("--concurrency", type=click.IntRange(min=1), help="Jobs at once: threads of a Queue, tasks of an AsyncQueue.")
+@click.option(
+    "--queue", metavar="NAMES", help="Comma list of queues, in order of priority.  [default: the queue object's]"
+)
+@click.option(
+    "--concurrency", type=click.IntRange(min=1), help="Jobs at once: threads of a Queue, tasks of an AsyncQueue."
+)
 @click.option("--processes", type=click.IntRange(min=1), default=1, help="Worker processes under a supervisor.")
 @click.option("--tries", type=COUNT, help="Attempts at a job that does not say; 0 for no limit.  [default: 1]")
 @click.option("--backoff", callback=seconds_list, help="Seconds before a retry, or a comma list.  [default: 0]")
@@ -58,11 +64,13 @@ PASSED_ON = (
 @click.option("--reload", is_flag=True, help="Restart when a .py file below the current directory changes.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON line for each event, as artisan does.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing about jobs.")
-@click.option("--health-file", type=click.Path(dir_okay=False), help="Touched while the loop turns, for liveness probes.")
+@click.option(
+    "--health-file", type=click.Path(dir_okay=False), help="Touched while the loop turns, for liveness probes."
+)
 @click.option("--shutdown-timeout", type=SECONDS, help="Seconds that jobs in hand get after TERM.  [default: no limit]")
 @click.option("--unhandled", type=click.Choice(["release", "fail"]), help="A job nobody handles.  [default: release]")
 @click.option("--no-leases", is_flag=True, help="Do not renew the reservation of a job that runs long.")
-@click.option("--metrics-port", type=click.IntRange(0, 65535), help="Serve Prometheus metrics; process n on port + n.")
+@click.option("--metrics-port", type=click.IntRange(1, 65535), help="Serve Prometheus metrics; process n on port + n.")
 @click.option("--connection", metavar="URL", help="Sets LARA_QUEUE_URL for the module to read.")
 @general_options
 def work(
@@ -125,7 +133,7 @@ def _work(
     queues = options.get("queue", queue.queue)
     session.do(queue.driver.ping())  # a server that is not there is told now; one that goes away is waited for
     if metrics_port is not None:
-        _serve_metrics(queue, metrics_port + (parent.index if parent is not None and metrics_port else 0))
+        serve_metrics(queue, metrics_port + (parent.index if parent is not None else 0))
     if not quiet:
         Progress(queue, as_json=as_json, queues=queues)
         if not as_json and (parent is None or parent.index == 0):
@@ -157,7 +165,3 @@ def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     except ImportError:
         return None
     return uvloop.new_event_loop
-
-
-def _serve_metrics(queue: AnyQueue, port: int) -> None:
-    raise CommandError("")

@@ -48,9 +48,7 @@ _ALIASES = {"postgres": "postgresql", "pgsql": "postgresql", "valkey": "redis", 
 """Schemes people write → the one they mean, for the hint."""
 
 
-def open_driver(
-    source: Any, *, face: Literal["sync", "async"], settings: DriverSettings | None = None
-) -> Driver:
+def open_driver(source: Any, *, face: Literal["sync", "async"], settings: DriverSettings | None = None) -> Driver:
     """A driver for ``source``, ready to be driven by one face. Nothing is connected before its first use.
 
     Parameters:

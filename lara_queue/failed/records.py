@@ -139,7 +139,7 @@ def display_name(payload: bytes) -> str:
 
     Never the wrapper a listener travels in, and never an error. Mirrors ``Queue/Console/ListFailedCommand.php``.
 
-    >>> display_name(b'{"displayName": "App\\\\\\\\Jobs\\\\\\\\A", "job": "Illuminate\\\\\\\\Queue\\\\\\\\CallQueuedHandler@call"}')
+    >>> display_name(b'{"displayName": "App\\\\\\\\Jobs\\\\\\\\A", "job": "CallQueuedHandler@call"}')
     'App\\\\Jobs\\\\A'
     >>> display_name(b"not JSON")
     ''

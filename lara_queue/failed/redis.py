@@ -240,7 +240,7 @@ def _sha1(entry: bytes) -> str:
 
 
 def _payload(entry: bytes, value: dict[str, Any]) -> bytes:
-    """The payload's own bytes: from ``raw``, or cut out of the entry, or, should the keys be in another order, rewritten."""
+    """The payload's own bytes: from ``raw``, or cut out of the entry, or rewritten if its keys are in another order."""
     if isinstance(value.get("raw"), str):
         try:
             return base64.b64decode(value["raw"], validate=True)

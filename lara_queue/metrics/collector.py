@@ -259,7 +259,7 @@ class MetricsCollector:
             self._pending.clear()
             self._clear()
 
-    # -- LaraQueue 1.x's attributes --------------------------------------------------------------------------------------
+    # -- LaraQueue 1.x's attributes ------------------------------------------------------------------------------
 
     @property
     def total_processed(self) -> int:

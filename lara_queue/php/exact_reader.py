@@ -75,6 +75,7 @@ class ExactReader:
         }
 
     def read(self) -> PhpValue:
+        """The value at the start of the bytes; raises PhpUnserializeError."""
         data, slots = self._data, self._slots
         frame = slots.top
         depth = position = 0

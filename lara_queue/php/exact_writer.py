@@ -54,6 +54,7 @@ class ExactWriter:
         self._levels: list[_Level] = []
 
     def write(self, value: object) -> bytes:
+        """The bytes of the value; raises PhpSerializeError."""
         self._value(value, False)
         levels = self._levels
         while levels:

@@ -1,25 +1,28 @@
 """The quick way through the serializations that jobs are made of. It decodes nothing that it is not sure of.
 
-The text is cut at its double quotes. Then every second piece is the content of a string (a key, a value, a class name, an
-enum case), ready to use, and the pieces between are *glue*, which says what happens from one string to the next::
+The text is cut at its double quotes. Then every second piece is the content of a string (a key, a value, a class name,
+an enum case), ready to use, and the pieces between are *glue*, which says what happens from one string to the next::
 
     O:13: " App\\Jobs\\Job1 " :2:{s:2: " id " ;i:7;s:5: " queue " ;N;}
     glue    string           glue      str.  glue      string  glue
 
-There are few different glues: ``;s:5:`` or ``;N;s:3:`` is the same in every job. So a glue is parsed once, into a small program
-(:data:`Program`), and looked up the next time. A string that has quotes in it is found by its length.
+There are few different glues: ``;s:5:`` or ``;N;s:3:`` is the same in every job. So a glue is parsed once, into a small
+program (:data:`Program`), and looked up the next time. A string that has quotes in it is found by its length.
 
-PHP references (``R:``), duplicate keys, opaque objects and odd spellings are not done here: :class:`Unusual` sends the input to
+PHP references (``R:``), duplicate keys, opaque objects and odd spellings are not done here: :class:`Unusual` sends the
+input to
 :class:`~lara_queue.php.exact_reader.ExactReader`. So do errors, which are found there again, with their position.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TypeAlias
+from itertools import islice
+from operator import length_hint
+from typing import Any, TypeAlias, TypeVar
 
 from lara_queue.php.exact_reader import CLASS_NAME, array_key, text_or_bytes
-from lara_queue.php.values import PhpEnum, PhpObject, PhpValue, RawKey, class_text, new_object
+from lara_queue.php.values import PhpEnum, PhpObject, PhpValue, RawKey, allocate, class_text, set_class_name, set_raw
 
 __all__ = ["Unusual", "quick_read"]
 
@@ -29,46 +32,45 @@ class Unusual(Exception):
 
 
 # What a step of a glue does. A value becomes a key where a key is due.
-_VALUE, _EMPTY, _OPEN, _CLOSE, _REPEAT = range(5)
+_VALUE, _LIST, _DICT, _OPEN, _CLOSE, _REPEAT = range(6)
+Step: TypeAlias = tuple[int, Any]
 
-# The elements of the object whose class name comes before the glue, or _NO_OBJECT behind the end of a string; the steps;
-# what the next piece of text is (s, O, E, or "" at the end) and its length in bytes.
-Program: TypeAlias = tuple[int, tuple[tuple[int, PhpValue], ...], str, int]
-_NO_OBJECT = -1
+# The steps of a glue; what comes after it (None: a string, O: a class name, E: an enum case, "": nothing); its length
+# in bytes.
+Program: TypeAlias = tuple[tuple[Step, ...], str | None, int]
 
 _token = re.compile(
-    r"(N;)|b:([01]);|i:(-?(?:0|[1-9][0-9]{0,18}));|d:([^;]{1,32});|a:(0:\{\})|a:([1-9][0-9]{0,8}):\{|(\})|r:([1-9][0-9]{0,8});"
+    r"(N;)|b:([01]);|i:(0|-?[1-9][0-9]{0,18});|d:([^;]{1,32});|(a:0:\{\})|a:([1-9][0-9]{0,8}):\{|(\})|r:([1-9][0-9]{0,8});"
 ).match
 _float = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?(?:E[+-]?[0-9]+)?|INF)|NAN").fullmatch
 _object_count = re.compile(r":(0|[1-9][0-9]{0,8}):\{").match
-_tail = re.compile(r"([sOE]):(0|[1-9][0-9]{0,8}):").fullmatch
+_tail = re.compile(r"((?:\}|a:[0-9]+:\{\}?)*)(?:([sOE]):(0|[1-9][0-9]{0,8}):)?").fullmatch
 _enum_name = re.compile(r"([^:]+):([A-Za-z_][0-9A-Za-z_]*)").fullmatch
 _long_number = re.compile(r"[0-9.]{4}").search
-_numeric = frozenset("-0123456789")
 
 _LONG_MAX = 2**63 - 1
 _LONG_MIN = -(2**63)
 _TABLE_SIZE = 8192  # entries of a table before it is emptied
 _LEARN = 96  # characters of a text that is worth keeping
-_RANGES = [list(range(n)) for n in range(64)]
+_SHORT = 8  # the same for a part of a glue
+
+_T = TypeVar("_T")
 
 _programs: dict[str, Program] = {}
+_parts: dict[str, tuple[Step, ...]] = {}
 _classes: dict[str, str] = {}
 _enums: dict[str, PhpEnum] = {}
 
 
-class _NoKey:
-    """Where a key is due."""
-
-
-_NO_KEY = _NoKey()
+_ROOT = 0
+_NO_KEY: Any = object()  # where a key is due
 
 
 def quick_read(data: bytes, depth: int) -> PhpValue:
     """The value at the front of ``data``, an array or an object.
 
     :param depth: the most levels of arrays and objects; 0 for no limit.
-    :raises Unusual: and IndexError, KeyError or ValueError, when this is a case for the exact reader.
+    :raises Unusual: and IndexError, StopIteration or ValueError, when this is a case for the exact reader.
 
     >>> quick_read(b'a:2:{s:2:"id";i:7;s:5:"queue";N;}', 0)
     {'id': 7, 'queue': None}
@@ -79,104 +81,239 @@ def quick_read(data: bytes, depth: int) -> PhpValue:
     if text[0] not in "aO":
         raise Unusual
     top: dict[RawKey, PhpValue] = {}
-    found, key, size, is_array = top, _ROOT, 1, False
+    key: RawKey = _ROOT
+    found, size, is_array = top, 1, False
     stack: list[tuple[dict[RawKey, PhpValue], RawKey, int, bool]] = []
-    programs, classes = _programs, _classes
-    class_name = ""
-    glue = ";" + pieces[0]
-    at = known = known_at = 0  # the piece we are at; one whose position in the text is known
-    value: PhpValue
+    no_key, programs, classes = _NO_KEY, _programs, _classes
+    left = iter(pieces)
+    known = known_at = 0  # a piece whose position in the text is known
+    glue = ";" + next(left)
+    steps, kind, length = programs.get(glue) or _learn_program(glue)
+    value: Any
     while True:
-        try:
-            elements, steps, kind, length = programs[glue]
-        except KeyError:
-            elements, steps, kind, length = _learn_program(glue)
-        if elements >= 0:
-            if not class_name or key is _NO_KEY or key in found:
-                raise Unusual
-            stack.append((found, key, size, is_array))
-            if len(stack) > depth > 0:
-                raise Unusual
-            made: dict[RawKey, PhpValue] = {}
-            found[key] = value = new_object(class_name, made)
-            if numbered is not None:
-                numbered.append(value)
-            found, key, size, is_array = made, _NO_KEY, elements, False
-            class_name = ""
-        elif class_name:
-            raise Unusual
-        for step, value in steps:
-            if step == _CLOSE:
-                if key is not _NO_KEY or len(found) != size:
-                    raise Unusual
-                made = found
-                closes_array = is_array
-                found, key, size, is_array = stack.pop()
-                if closes_array:
-                    last = len(made) - 1
-                    if last in made and list(made) == (_RANGES[last + 1] if last < 63 else list(range(last + 1))):
+        if steps:
+            for step, value in steps:
+                if step == _CLOSE:
+                    if key is not no_key or len(found) != size:
+                        raise Unusual
+                    made = found
+                    closes_array = is_array
+                    found, key, size, is_array = stack.pop()
+                    if closes_array and len(made) - 1 in made and list(made) == list(range(len(made))):
                         found[key] = list(made.values())
-                if not stack:
-                    return top[0]
-                key = _NO_KEY
-                continue
-            if key is _NO_KEY:
-                if step != _VALUE or type(value) is not int or value in found:
-                    raise Unusual
-                key = value
-                continue
-            if step == _OPEN:
-                stack.append((found, key, size, is_array))
-                if len(stack) > depth > 0:
-                    raise Unusual
-                made = {}
-                found[key] = made
+                    if not stack:
+                        return top[0]
+                    key = no_key
+                    continue
+                if key is no_key:
+                    if step != _VALUE or type(value) is not int or value in found:
+                        raise Unusual
+                    if not is_array and str(value) in found:
+                        raise Unusual  # an object's i:5 and s:1:"5" are one property
+                    key = value
+                    continue
+                if step != _VALUE:
+                    if step == _REPEAT:
+                        value = _earlier(numbered, value)
+                    elif value and len(stack) >= depth > 0:
+                        raise Unusual
+                    elif step == _OPEN:
+                        stack.append((found, key, size, is_array))
+                        made = {}
+                        found[key] = made
+                        if numbered is not None:
+                            numbered.append(None)
+                        found, key, size, is_array = made, no_key, value, True
+                        continue
+                    else:
+                        if numbered is not None:
+                            numbered += [None] * len(value)
+                        value = list(value) if step == _LIST else value.copy()
+                found[key] = value
+                key = no_key
                 if numbered is not None:
-                    numbered.append(None)
-                found, key, size, is_array = made, _NO_KEY, value, True
-                continue
-            if step == _EMPTY:
-                value = []
-            elif step == _REPEAT:
-                value = _earlier(numbered, value)
-            found[key] = value
-            key = _NO_KEY
-            if numbered is not None:
-                numbered.append(value)
-        content = pieces[at + 1]
-        at += 2
+                    numbered.append(value)
+            if not stack and key is no_key:
+                return top[0]
+        content = next(left)
         if len(content) != length:
             # It has quotes in it. The position of this piece is the length of those before, and of the quotes between.
-            known_at += sum(map(len, pieces[known : at - 1])) + at - 1 - known
+            at = len(pieces) - length_hint(left) - 1
+            known_at += sum(map(len, pieces[known:at])) + at - known
+            known = at
             content = text[known_at : known_at + length]
-            known = at - 1
-            at += content.count('"')
             if text[known_at + length] != '"':
                 raise Unusual
-        glue = pieces[at]
-        if kind == "s":
-            if not content.isascii():
-                content = text_or_bytes(content.encode("latin-1"))
-            if key is _NO_KEY:
-                key = content
-                if key and key[0] in _numeric:
-                    key = _numeric_key(key, is_array)
+            glue = next(islice(left, content.count('"'), None))
+        else:
+            glue = next(left)
+        if kind is None:
+            word = content if content.isascii() else text_or_bytes(content.encode("latin-1"))
+            if key is not no_key:
+                found[key] = word
+                key = no_key
+                if numbered is not None:
+                    numbered.append(word)
+            else:
+                key = _numeric_key(content, found, is_array) if "+" < content < ":" else word
                 if key in found:
                     raise Unusual
-            else:
-                found[key] = content
-                key = _NO_KEY
-                if numbered is not None:
-                    numbered.append(content)
+        elif key is no_key:
+            raise Unusual
         elif kind == "O":
-            try:
-                class_name = classes[content]
-            except KeyError:
-                class_name = _learn_class(content)
-        elif kind == "E" and key is not _NO_KEY:
-            found[key] = value = _enums.get(content) or _learn_enum(content)
-            key = _NO_KEY
+            if len(stack) >= depth > 0:
+                raise Unusual
+            class_name = classes.get(content) or _learn_class(content)
+            # Behind a class name, the glue says how many properties there are; then it goes on as any other.
+            count = _object_count(glue)
+            if count is None:
+                raise Unusual
+            stack.append((found, key, size, is_array))
+            made = {}
+            found[key] = value = allocate(PhpObject)  # what new_object() does, without the call
+            set_class_name(value, class_name)
+            set_raw(value, made)
             if numbered is not None:
                 numbered.append(value)
+            found, key, size, is_array = made, no_key, int(count[1]), False
+            glue = ";" + glue[count.end() :]
         else:
+            found[key] = value = _enums.get(content) or _learn_enum(content)
+            key = no_key
+            if numbered is not None:
+                numbered.append(value)
+        steps, kind, length = programs.get(glue) or _learn_program(glue)
+
+
+def _learn_program(glue: str) -> Program:
+    if glue[:3] == ";i:":  # a number that is new, and behind it something well known
+        end = glue.index(";", 3)
+        digits = glue[3:end]
+        known = _programs.get(glue[end:])
+        if known is not None and len(digits) < 19 and digits.isdecimal():
+            return ((_VALUE, int(digits)), *known[0]), known[1], known[2]
+    steps: list[Step] = []
+    first, *parts = glue.split(";")
+    if first:
+        raise Unusual
+    last = parts.pop()
+    for part in parts:
+        steps += _parts.get(part) or _learn_part(part)
+    tail = _tail(last)
+    if tail is None:
+        raise Unusual
+    steps += _steps(tail[1])
+    kind, length = (tail[2], int(tail[3])) if tail[2] else ("", -1)
+    program = tuple(_with_whole_arrays(steps)), None if kind == "s" else kind, length
+    # Numbers of many digits are ids and times: they will not come again.
+    if len(glue) <= _LEARN and not _long_number(glue):
+        _remember(_programs, glue, program)
+    return program
+
+
+def _learn_part(part: str) -> tuple[Step, ...]:
+    """The steps of a piece of glue that ends with a ``;``."""
+    if part[:2] == "i:" and len(part) < 20 and part[2:].isdecimal():
+        found: tuple[Step, ...] = ((_VALUE, int(part[2:])),)
+    else:
+        found = _steps(part + ";")
+    return _remember(_parts, part, found) if len(part) <= _SHORT else found
+
+
+def _steps(text: str) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    at = 0
+    while at < len(text):
+        token = _token(text, at)
+        if token is None:
             raise Unusual
+        at = token.end()
+        steps.append(_step(token))
+    return tuple(steps)
+
+
+def _with_whole_arrays(steps: list[Step]) -> list[Step]:
+    """The same steps, with every array of mere numbers, bools and nulls as one step."""
+    done: list[Step] = []
+    opened = -1  # where the innermost array starts, while it holds nothing but values
+    for step in steps:
+        done.append(step)
+        if step[0] == _OPEN:
+            opened = len(done) - 1
+        elif step[0] == _CLOSE and opened >= 0:
+            words = [value for _, value in done[opened + 1 : -1]]
+            array = dict(zip(words[::2], words[1::2], strict=True))
+            if len(array) != done[opened][1] or any(type(key) is not int for key in array):
+                raise Unusual
+            is_list = list(array) == list(range(len(array)))
+            done[opened:] = [(_LIST, tuple(array.values())) if is_list else (_DICT, array)]
+            opened = -1
+        elif step[0] != _VALUE:
+            opened = -1
+    return done
+
+
+def _step(token: re.Match[str]) -> Step:
+    which, text = token.lastindex, token[token.lastindex or 0]
+    if which == 1:
+        return _VALUE, None
+    if which == 2:
+        return _VALUE, text == "1"
+    if which == 3:
+        number = int(text)
+        if not _LONG_MIN <= number <= _LONG_MAX:
+            raise Unusual
+        return _VALUE, number
+    if which == 4:
+        if not _float(text):
+            raise Unusual
+        return _VALUE, float(text)
+    if which == 5:
+        return _LIST, ()
+    if which == 6:
+        return _OPEN, int(text)
+    if which == 7:
+        return _CLOSE, None
+    return _REPEAT, int(text)
+
+
+def _learn_class(content: str) -> str:
+    raw = content.encode("latin-1")
+    if not CLASS_NAME(raw):
+        raise Unusual
+    return _remember(_classes, content, class_text(raw))
+
+
+def _learn_enum(content: str) -> PhpEnum:
+    name = _enum_name(content)
+    if name is None or not CLASS_NAME(name[1].encode("latin-1")):
+        raise Unusual
+    return _remember(_enums, content, PhpEnum(class_text(name[1].encode("latin-1")), name[2]))
+
+
+def _remember(table: dict[str, _T], text: str, value: _T) -> _T:
+    if len(text) <= _LEARN:
+        if len(table) >= _TABLE_SIZE:
+            table.clear()
+        table[text] = value
+    return value
+
+
+def _numeric_key(name: str, found: dict[RawKey, PhpValue], is_array: bool) -> RawKey:
+    """The key that a name is which begins like a number, and so is ASCII throughout if it is one."""
+    key = array_key(name)
+    if is_array:
+        return key if type(key) is int else text_or_bytes(name.encode("latin-1"))
+    if type(key) is int and key in found:
+        raise Unusual  # an object's s:1:"5" and i:5 are one property
+    return text_or_bytes(name.encode("latin-1"))
+
+
+def _earlier(numbered: list[object] | None, number: int) -> PhpValue:
+    """The object that an ``r:`` means."""
+    if numbered is None:
+        raise Unusual
+    value = numbered[number - 1]
+    if not isinstance(value, (PhpObject, PhpEnum)):
+        raise Unusual
+    return value

@@ -52,9 +52,11 @@ class Frame:
         self.receivers: list[tuple[Frame, RawKey]] = []  # slots that got this array by R: while it was open
 
     def get(self, key: RawKey) -> PhpValue:
+        """The value in the slot."""
         return self.container[key]  # type: ignore[index]  # a list's keys are ints
 
     def put(self, key: RawKey, value: PhpValue) -> None:
+        """Put another value into the slot."""
         self.container[key] = value  # type: ignore[index]
 
     def identity(self) -> int:
@@ -84,6 +86,7 @@ class Slots:
                 self._groups.pop((frame, key), None)
 
     def open_array(self, frame: Frame, key: RawKey, count: int) -> Frame:
+        """A frame for the slots of an array."""
         opened = Frame(frame, key, count)
         self._frames.append(opened)
         self._arrays[id(opened.container)] = opened
@@ -91,6 +94,7 @@ class Slots:
         return opened
 
     def open_object(self, frame: Frame, key: RawKey, count: int, class_name: str) -> Frame:
+        """A frame for the slots of an object."""
         opened = Frame(frame, key, count)
         self._frames.append(opened)
         assert isinstance(opened.container, dict)
@@ -159,6 +163,7 @@ class Slots:
         return None
 
     def count(self) -> int:
+        """How many slots have been numbered."""
         return len(self._numbered)
 
     def finish(self) -> PhpValue:

@@ -44,6 +44,7 @@ __all__ = [
     "SharedDict",
     "SharedList",
     "Visibility",
+    "allocate",
     "by_reference",
     "class_text",
     "new_object",
@@ -51,6 +52,8 @@ __all__ = [
     "protected",
     "public",
     "set_by_reference",
+    "set_class_name",
+    "set_raw",
     "unmangle",
 ]
 
@@ -303,18 +306,18 @@ class PhpObject(phpobject, Mapping[RawKey, PhpValue]):  # type: ignore[misc]
         return new_object, (self.__name__, self.__php_vars__, by_reference(self))
 
 
-_set_name = phpobject.__dict__["__name__"].__set__
-_set_vars = phpobject.__dict__["__php_vars__"].__set__
+set_class_name = phpobject.__dict__["__name__"].__set__
+set_raw = phpobject.__dict__["__php_vars__"].__set__
 _set_refs = PhpObject.__dict__["__php_refs__"].__set__
 _get_refs = PhpObject.__dict__["__php_refs__"].__get__
-_new = object.__new__
+allocate = object.__new__
 
 
 def new_object(class_name: str, raw: dict[RawKey, PhpValue], refs: set[RawKey] | None = None) -> PhpObject:
     """A PhpObject over ``raw`` itself, not a copy: the cheap way in for the readers."""
-    made = _new(PhpObject)
-    _set_name(made, class_name)
-    _set_vars(made, raw)
+    made = allocate(PhpObject)
+    set_class_name(made, class_name)
+    set_raw(made, raw)
     if refs:
         _set_refs(made, refs)
     return made

@@ -1,4 +1,4 @@
-"""For tests of drivers and of whatever is built on plans; public, so that other drivers can be held to the same promises.
+"""For tests of drivers and of whatever is built on plans; public, so that other drivers can be held to their promises.
 
 * :mod:`~lara_queue.testing.conformance`: every promise of :class:`~lara_queue.ports.Driver` as a check that runs
   against any driver, through either face.

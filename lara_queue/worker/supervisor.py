@@ -4,12 +4,12 @@ A child is the same command line run anew by a fresh interpreter: nothing is for
 ever shared, and a replaced child runs the code that is on disk by then. Supervisor and child hold the ends of a
 socket pair:
 
-* the child says ``ready`` when its loop turns and ``stopped REASON`` when it ends (:class:`Parent` is its side);
+* the child (:mod:`~lara_queue.worker.child`) says ``ready`` when its loop turns, ``stopped REASON`` when it ends;
 * its end closing tells the supervisor that the child is gone, however it died;
 * the other end closing tells the child that the supervisor is gone, and it stops by itself.
 
-Children have a process group each, so that Ctrl-C in a terminal reaches them once, through the supervisor. The others are
-started when the first one is ready: a mistake in the program is told once, and ends everything.
+Children have a process group each, so that Ctrl-C in a terminal reaches them once, through the supervisor. The others
+are started when the first one is ready: a mistake in the program is told once, and ends everything.
 """
 
 from __future__ import annotations
@@ -20,22 +20,21 @@ import selectors
 import signal
 import socket
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import FrameType
 
-from lara_queue.lifecycle.stop import EXIT_ERROR, EXIT_SUCCESS, StopReason
+from lara_queue.lifecycle.stop import EXIT_ERROR, EXIT_SUCCESS
+from lara_queue.worker.child import CHILD_VARIABLE
 from lara_queue.worker.reload import Watcher
+from lara_queue.worker.replacing import Exit, Next, after_exit, replacement_delay
 from lara_queue.worker.signals import PAUSE, RESUME, STOP
 
-__all__ = ["Exit", "Next", "Parent", "Supervisor", "after_exit", "replacement_delay"]
+__all__ = ["Exit", "Next", "Supervisor", "after_exit", "replacement_delay"]
 
 logger = logging.getLogger("lara_queue")
 
-CHILD_VARIABLE = "LARA_QUEUE_CHILD"
 FORCED_GRACE = 10.0
 """Seconds that children get after the second signal, or beyond their own shutdown timeout, before they are killed."""
 
@@ -43,55 +42,6 @@ SETTLED = 30.0
 """Seconds after which a child counts as having worked, so that its end starts no growing delay."""
 
 WATCH_EVERY = 0.5
-_TO_BE_REPLACED = (StopReason.RESTART, StopReason.MEMORY, StopReason.QUIT, StopReason.INTERRUPTED)
-
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """How a child ended.
-
-    Attributes:
-        code: its exit code; negative for the signal that killed it.
-        reason: why its worker stopped, when it could still say.
-        was_ready: its loop had turned.
-    """
-
-    code: int
-    reason: str | None = None
-    was_ready: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Next:
-    """What becomes of a child's place: ``replace`` it, at once or after a growing delay, or leave it empty."""
-
-    replace: bool
-    slowly: bool = False
-
-
-def after_exit(ended: Exit) -> Next:
-    """Whether a child that nobody told to stop is replaced.
-
-    One that reached an end it was given (empty, so many jobs, so long) is not. One that stopped to be started anew (a
-    restart signal, the memory limit, a TERM that somebody sent to it) is, at once. Every other is, with care.
-
-    >>> after_exit(Exit(0, "max_jobs")), after_exit(Exit(12, "memory"))
-    (Next(replace=False, slowly=False), Next(replace=True, slowly=False))
-    >>> after_exit(Exit(-9))
-    Next(replace=True, slowly=True)
-    """
-    if ended.reason is None or ended.code not in (EXIT_SUCCESS, StopReason.MEMORY.exit_code):
-        return Next(True, slowly=True)
-    return Next(ended.reason in _TO_BE_REPLACED)
-
-
-def replacement_delay(failures: int) -> float:
-    """Seconds before a child is replaced, when this is how many have died there soon after their start, in a row.
-
-    >>> [replacement_delay(n) for n in (1, 2, 3, 20)]
-    [0.1, 0.2, 0.4, 30.0]
-    """
-    return min(0.1 * 2.0 ** (min(failures, 20) - 1), 30.0)
 
 
 class _Place:
@@ -222,7 +172,8 @@ class Supervisor:
                 place.reason, self._proven = rest, True
 
     def _ended(self, place: _Place) -> None:
-        assert place.link is not None and place.process is not None
+        assert place.link is not None
+        assert place.process is not None
         self._selector.unregister(place.link)
         place.link.close()
         code = place.process.wait()
@@ -375,57 +326,3 @@ def _manner(code: int) -> str:
         return f"was killed by {signal.Signals(-code).name}"
     except ValueError:
         return f"was killed by signal {-code}"
-
-
-class Parent:
-    """A child's line to its supervisor.
-
-    Parameters:
-        link: the child's end of the socket pair.
-        index: which of the children this is, from 0.
-    """
-
-    def __init__(self, link: socket.socket, index: int) -> None:
-        self.index = index
-        self._link = link
-        threading.Thread(target=self._outlive, name="lara_queue-parent", daemon=True).start()
-
-    @classmethod
-    def of(cls, environment: Mapping[str, str] | None = None) -> Parent | None:
-        """The line to the supervisor that started this process; None when none did.
-
-        What said so is removed from the environment: a worker that a handler starts is nobody's child.
-        """
-        told = os.environ.pop(CHILD_VARIABLE, None) if environment is None else environment.get(CHILD_VARIABLE)
-        if told is None:
-            return None
-        fd, _, index = told.partition(":")
-        try:
-            link = socket.socket(fileno=int(fd))
-            link.set_inheritable(False)
-            return cls(link, int(index))
-        except (ValueError, OSError):
-            return None  # a leftover of some other process: this one stands on its own
-
-    def ready(self) -> None:
-        """The loop turns."""
-        self._say("ready")
-
-    def stopped(self, reason: str) -> None:
-        """The worker has ended, and why."""
-        self._say(f"stopped {reason}")
-
-    def _say(self, line: str) -> None:
-        try:
-            self._link.sendall(line.encode() + b"\n")
-        except OSError:
-            pass  # it is gone, and the thread below has noticed
-
-    def _outlive(self) -> None:
-        """Stop when the supervisor is gone, instead of working on unsupervised."""
-        try:
-            while self._link.recv(1):
-                pass
-        except OSError:
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)

@@ -67,7 +67,9 @@ class AsyncRedisLink:
     async def together(self, calls: Sequence[Call]) -> list[Any]:
         """The answers of several calls, in one round trip; the answer of a call that failed is its exception."""
         line = self._line()
-        asked = [line.reserve(call.args) if call.name == "reserve" else line.ask(call.name, call.args) for call in calls]
+        asked = [
+            line.reserve(call.args) if call.name == "reserve" else line.ask(call.name, call.args) for call in calls
+        ]
         return await asyncio.gather(*asked, return_exceptions=True)
 
     def _line(self) -> _Line:
@@ -114,7 +116,7 @@ class _Line:
         return future
 
     async def reserve(self, args: tuple[Any, ...]) -> Any:
-        """The answer of the reserve script. Cancelled, it puts back what was taken before it lets the cancellation on."""
+        """The answer of the reserve script. Cancelled, it first puts back what was taken."""
         asked = self.ask("reserve", args)
         try:
             return await asyncio.shield(asked)
@@ -140,7 +142,7 @@ class _Line:
         try:
             if connection is None:
                 connection = self._recipe.make(blocking=limit)
-            elif await connection.can_read_destructive():  # nothing was asked, so this can only be the end
+            elif await _has_ended(connection):  # nothing was asked, so this can only be the end
                 await connection.disconnect(nowait=True)
             await connection.send_packed_command(connection.pack_command("BLPOP", *keys, f"{seconds:.3f}"))
             answer = await connection.read_response(disable_decoding=True)
@@ -235,7 +237,7 @@ class _Line:
             connection = self._connection = self._recipe.make()
         elif time.monotonic() - self._used > _IDLE:
             try:
-                ended = await connection.can_read_destructive()  # nothing was asked, so it can only be the end
+                ended = await _has_ended(connection)  # nothing was asked, so it can only be the end
             except (RedisError, OSError):
                 ended = True
             if ended:
@@ -317,6 +319,12 @@ async def _finished(futures: Iterable[asyncio.Future[Any]]) -> None:
         except asyncio.CancelledError:
             pass  # the first cancellation is raised again when they are done
         left = [future for future in left if not future.done()]
+
+
+async def _has_ended(connection: Any) -> bool:
+    """True when there is anything to read although nothing was asked; redis-py renamed the call in version 8."""
+    look = getattr(connection, "can_read", None) or connection.can_read_destructive
+    return bool(await look())
 
 
 def _packed(connection: Any, commands: Sequence[tuple[Any, ...]]) -> list[bytes]:

@@ -136,7 +136,7 @@ def blocking_seconds(wait: float) -> float:
 
 
 def translate(error: BaseException, where: str) -> StoreError:
-    """One of our exceptions for one of redis-py's, with a sentence that says what to do. Its cause is for the caller."""
+    """One of our exceptions for one of redis-py's, with a sentence that says what to do; its cause is the caller's."""
     text = str(error).rstrip(".")
     if isinstance(error, AuthenticationError | NoPermissionError) or text.startswith(("NOAUTH", "WRONGPASS")):
         return StoreError(f"Redis at {where} refused access: {text}. Check user name, password and permissions.")

@@ -45,6 +45,12 @@ def _jobs(reply: Sequence[Any]) -> Iterator[tuple[int, bytes, int, bytes, str | 
     next(fields)
     for index, body, start, length, number, blanks in zip(fields, fields, fields, fields, fields, fields, strict=True):
         if start:
-            yield index, body, number, b"%b%d%b%b" % (body[: start - 1], number, body[start - 1 + length :], blanks), None
+            yield (
+                index,
+                body,
+                number,
+                b"%b%d%b%b" % (body[: start - 1], number, body[start - 1 + length :], blanks),
+                None,
+            )
         else:
             yield index, body, 1, body + blanks, PROBLEMS[length]

@@ -202,7 +202,7 @@ def test_a_crash_after_any_step_never_loses_the_job(handler: Any, max_tries: int
         pass
     world.die_after = None
     world.now += 1000  # leases run out
-    left = [job for job in [*world.drive(world.driver.reserve(["q"], limit=9))]]
+    left = world.drive(world.driver.reserve(["q"], limit=9))
     deleted_after_success = handler is well and len(done) == 1
     assert left or world.buried() or deleted_after_success, "the job is gone"
     assert len(world.buried()) <= 1

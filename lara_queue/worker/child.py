@@ -1,0 +1,71 @@
+"""A worker process's side of the line to its supervisor: says when it turns and why it ended, and does not outlive it.
+
+What is said is described in :mod:`lara_queue.worker.supervisor`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import MutableMapping
+
+__all__ = ["CHILD_VARIABLE", "Parent"]
+
+CHILD_VARIABLE = "LARA_QUEUE_CHILD"
+"""The environment variable in which a supervisor tells a child its end of the line, and which child it is."""
+
+
+class Parent:
+    """A child's line to its supervisor.
+
+    Parameters:
+        link: the child's end of the socket pair.
+        index: which of the children this is, from 0.
+    """
+
+    def __init__(self, link: socket.socket, index: int) -> None:
+        self.index = index
+        self._link = link
+        threading.Thread(target=self._outlive, name="lara_queue-parent", daemon=True).start()
+
+    @classmethod
+    def of(cls, environment: MutableMapping[str, str] = os.environ) -> Parent | None:
+        """The line to the supervisor that started this process; None when none did.
+
+        What said so is removed from the environment: a worker that a handler starts is nobody's child.
+        """
+        told = environment.pop(CHILD_VARIABLE, None)
+        if told is None:
+            return None
+        fd, _, index = told.partition(":")
+        try:
+            link = socket.socket(fileno=int(fd))
+            link.set_inheritable(False)
+            return cls(link, int(index))
+        except (ValueError, OSError):
+            return None  # a leftover of some other process: this one stands on its own
+
+    def ready(self) -> None:
+        """The loop turns."""
+        self._say("ready")
+
+    def stopped(self, reason: str) -> None:
+        """The worker has ended, and why."""
+        self._say(f"stopped {reason}")
+
+    def _say(self, line: str) -> None:
+        try:
+            self._link.sendall(line.encode() + b"\n")
+        except OSError:
+            pass  # it is gone, and the thread below has noticed
+
+    def _outlive(self) -> None:
+        """Stop when the supervisor is gone, instead of working on unsupervised."""
+        try:
+            while self._link.recv(1):
+                pass
+        except OSError:
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
