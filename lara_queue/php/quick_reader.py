@@ -35,9 +35,9 @@ class Unusual(Exception):
 _VALUE, _LIST, _DICT, _OPEN, _CLOSE, _REPEAT = range(6)
 Step: TypeAlias = tuple[int, Any]
 
-# The steps of a glue; what comes after it (None: a string, O: a class name, E: an enum case, "": nothing); its length
-# in bytes.
-Program: TypeAlias = tuple[tuple[Step, ...], str | None, int]
+# The value, if the glue is nothing but one value; the steps; what comes after the glue (None: a string, O: a class
+# name, E: an enum case, "": nothing); its length in bytes.
+Program: TypeAlias = tuple[Any, tuple[Step, ...], str | None, int]
 
 _token = re.compile(
     r"(N;)|b:([01]);|i:(0|-?[1-9][0-9]{0,18});|d:([^;]{1,32});|(a:0:\{\})|a:([1-9][0-9]{0,8}):\{|(\})|r:([1-9][0-9]{0,8});"
@@ -57,6 +57,7 @@ _SHORT = 8  # the same for a part of a glue
 _T = TypeVar("_T")
 
 _programs: dict[str, Program] = {}
+_openers: dict[str, tuple[int, Program]] = {}
 _parts: dict[str, tuple[Step, ...]] = {}
 _classes: dict[str, str] = {}
 _enums: dict[str, PhpEnum] = {}
@@ -64,19 +65,21 @@ _enums: dict[str, PhpEnum] = {}
 
 _ROOT = 0
 _NO_KEY: Any = object()  # where a key is due
+_MANY: Any = object()  # where there is not exactly one value
 
 
 def quick_read(data: bytes, depth: int) -> PhpValue:
     """The value at the front of ``data``, an array or an object.
 
     :param depth: the most levels of arrays and objects; 0 for no limit.
-    :raises Unusual: and IndexError, StopIteration or ValueError, when this is a case for the exact reader.
+    :raises Unusual: and IndexError or ValueError, when this is a case for the exact reader.
 
     >>> quick_read(b'a:2:{s:2:"id";i:7;s:5:"queue";N;}', 0)
     {'id': 7, 'queue': None}
     """
     text = data.decode("latin-1")  # a character a byte, so that lengths and positions are those of the bytes
     pieces = text.split('"')
+    pieces.append("")  # so that the last glue has something behind it, too
     numbered: list[object] | None = [] if ";r:" in text else None  # every value in PHP's order, if somebody asks
     if text[0] not in "aO":
         raise Unusual
@@ -84,14 +87,33 @@ def quick_read(data: bytes, depth: int) -> PhpValue:
     key: RawKey = _ROOT
     found, size, is_array = top, 1, False
     stack: list[tuple[dict[RawKey, PhpValue], RawKey, int, bool]] = []
-    no_key, programs, classes = _NO_KEY, _programs, _classes
+    no_key, many, programs, openers, classes = _NO_KEY, _MANY, _programs, _openers, _classes
     left = iter(pieces)
     known = known_at = 0  # a piece whose position in the text is known
-    glue = ";" + next(left)
-    steps, kind, length = programs.get(glue) or _learn_program(glue)
+    all_ascii = text.isascii()
+    pieces[0] = ";" + pieces[0]
+    class_name = ""
     value: Any
-    while True:
-        if steps:
+    for glue, content in zip(left, left, strict=False):
+        if class_name:
+            size_of_it, (single, steps, kind, length) = openers.get(glue) or _learn_opener(glue)
+            stack.append((found, key, size, is_array))
+            made: dict[RawKey, PhpValue] = {}
+            found[key] = value = allocate(PhpObject)  # what new_object() does, without the call
+            set_class_name(value, class_name)
+            set_raw(value, made)
+            if numbered is not None:
+                numbered.append(value)
+            found, key, size, is_array = made, no_key, size_of_it, False
+            class_name = ""
+        else:
+            single, steps, kind, length = programs.get(glue) or _learn_program(glue)
+        if single is not many and key is not no_key:
+            found[key] = single
+            key = no_key
+            if numbered is not None:
+                numbered.append(single)
+        elif steps:
             for step, value in steps:
                 if step == _CLOSE:
                     if key is not no_key or len(found) != size:
@@ -135,20 +157,19 @@ def quick_read(data: bytes, depth: int) -> PhpValue:
                     numbered.append(value)
             if not stack and key is no_key:
                 return top[0]
-        content = next(left)
         if len(content) != length:
+            if length < 0:
+                raise Unusual
             # It has quotes in it. The position of this piece is the length of those before, and of the quotes between.
             at = len(pieces) - length_hint(left) - 1
-            known_at += sum(map(len, pieces[known:at])) + at - known
+            known_at += sum(map(len, pieces[known:at])) + at - known - (not known)  # not the ";" that we have added
             known = at
             content = text[known_at : known_at + length]
             if text[known_at + length] != '"':
                 raise Unusual
-            glue = next(islice(left, content.count('"'), None))
-        else:
-            glue = next(left)
+            next(islice(left, content.count('"') - 1, None), None)
         if kind is None:
-            word = content if content.isascii() else text_or_bytes(content.encode("latin-1"))
+            word = content if all_ascii else _word(content)
             if key is not no_key:
                 found[key] = word
                 key = no_key
@@ -164,25 +185,12 @@ def quick_read(data: bytes, depth: int) -> PhpValue:
             if len(stack) >= depth > 0:
                 raise Unusual
             class_name = classes.get(content) or _learn_class(content)
-            # Behind a class name, the glue says how many properties there are; then it goes on as any other.
-            count = _object_count(glue)
-            if count is None:
-                raise Unusual
-            stack.append((found, key, size, is_array))
-            made = {}
-            found[key] = value = allocate(PhpObject)  # what new_object() does, without the call
-            set_class_name(value, class_name)
-            set_raw(value, made)
-            if numbered is not None:
-                numbered.append(value)
-            found, key, size, is_array = made, no_key, int(count[1]), False
-            glue = ";" + glue[count.end() :]
         else:
             found[key] = value = _enums.get(content) or _learn_enum(content)
             key = no_key
             if numbered is not None:
                 numbered.append(value)
-        steps, kind, length = programs.get(glue) or _learn_program(glue)
+    raise Unusual
 
 
 def _learn_program(glue: str) -> Program:
@@ -191,7 +199,8 @@ def _learn_program(glue: str) -> Program:
         digits = glue[3:end]
         known = _programs.get(glue[end:])
         if known is not None and len(digits) < 19 and digits.isdecimal():
-            return ((_VALUE, int(digits)), *known[0]), known[1], known[2]
+            program = _program([(_VALUE, int(digits)), *known[1]], known[2], known[3])
+            return program if _long_number(digits) else _remember(_programs, glue, program)
     steps: list[Step] = []
     first, *parts = glue.split(";")
     if first:
@@ -204,11 +213,29 @@ def _learn_program(glue: str) -> Program:
         raise Unusual
     steps += _steps(tail[1])
     kind, length = (tail[2], int(tail[3])) if tail[2] else ("", -1)
-    program = tuple(_with_whole_arrays(steps)), None if kind == "s" else kind, length
+    program = _program(_with_whole_arrays(steps), None if kind == "s" else kind, length)
     # Numbers of many digits are ids and times: they will not come again.
     if len(glue) <= _LEARN and not _long_number(glue):
         _remember(_programs, glue, program)
     return program
+
+
+def _program(steps: list[Step], kind: str | None, length: int) -> Program:
+    single = steps[0][1] if len(steps) == 1 and steps[0][0] == _VALUE else _MANY
+    return single, tuple(steps), kind, length
+
+
+def _learn_opener(glue: str) -> tuple[int, Program]:
+    """What the glue behind a class name means: the number of properties comes first, then it goes on as any other."""
+    count = _object_count(glue)
+    if count is None:
+        raise Unusual
+    opener = int(count[1]), _learn_program(";" + glue[count.end() :])
+    return opener if _long_number(glue) else _remember(_openers, glue, opener)
+
+
+def _word(content: str) -> str | bytes:
+    return content if content.isascii() else text_or_bytes(content.encode("latin-1"))
 
 
 def _learn_part(part: str) -> tuple[Step, ...]:
@@ -303,10 +330,10 @@ def _numeric_key(name: str, found: dict[RawKey, PhpValue], is_array: bool) -> Ra
     """The key that a name is which begins like a number, and so is ASCII throughout if it is one."""
     key = array_key(name)
     if is_array:
-        return key if type(key) is int else text_or_bytes(name.encode("latin-1"))
+        return key if type(key) is int else _word(name)
     if type(key) is int and key in found:
         raise Unusual  # an object's s:1:"5" and i:5 are one property
-    return text_or_bytes(name.encode("latin-1"))
+    return _word(name)
 
 
 def _earlier(numbered: list[object] | None, number: int) -> PhpValue:

@@ -47,6 +47,6 @@ def loads(data: bytes, *, limits: Limits = DEFAULT) -> PhpValue:
     if len(data) <= _QUICK_SIZE and (limits.elements is None or len(data) <= limits.elements * _ELEMENT_BYTES):
         try:
             return quick_read(data, limits.depth)
-        except (Unusual, IndexError, StopIteration, ValueError):
+        except (Unusual, IndexError, ValueError):
             pass
     return ExactReader(data, limits).read()

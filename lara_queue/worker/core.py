@@ -31,8 +31,8 @@ __all__ = ["WorkerCore", "WorkerParts", "memory_in_mebibytes"]
 logger = logging.getLogger("lara_queue")
 
 IDLE_WORKER_MEBIBYTES = 20.0
-"""What an idle Laravel worker reports as its memory use. ``memory`` limits that plus what the process has grown by since
-it began: a limit meant to catch leaks must not count the libraries that were imported before the first job."""
+"""What an idle Laravel worker reports as its memory use. ``memory`` limits that plus what the process has grown by
+since it began: a limit meant to catch leaks must not count the libraries that were imported before the first job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
