@@ -16,9 +16,10 @@ import shutil
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import phpserialize
 
@@ -74,7 +75,7 @@ def count_values(value: object) -> int:
     return 1 + sum(map(count_values, value)) if isinstance(value, list) else 1
 
 
-def timed(action: Callable[[object], object], inputs: list[object]) -> float:
+def timed(action: Callable[[Any], object], inputs: Sequence[object]) -> float:
     start = time.perf_counter()
     for item in inputs:
         action(item)
@@ -121,9 +122,9 @@ def main() -> None:
         their_common = [theirs(c) for c in common]
         runs: dict[str, dict[str, Callable[[], float]]] = {
             "loads": {
-                "lara_queue": lambda: timed(loads, common),  # type: ignore[arg-type]
-                "phpserialize": lambda: timed(theirs, common),  # type: ignore[arg-type]
-                "every": lambda: timed(loads, every),  # type: ignore[arg-type]
+                "lara_queue": lambda: timed(loads, common),
+                "phpserialize": lambda: timed(theirs, common),
+                "every": lambda: timed(loads, every),
             },
             "dumps": {
                 "lara_queue": lambda: timed(dumps, loaded_common),

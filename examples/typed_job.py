@@ -6,6 +6,7 @@ Run it: python examples/typed_job.py
 from __future__ import annotations
 
 import enum
+import logging
 import os
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -39,6 +40,7 @@ def send_invoice(invoice: SendInvoice) -> None:
 
 
 if __name__ == "__main__":
+    logging.getLogger("lara_queue").setLevel(logging.CRITICAL)  # it reports every failure with its traceback
     due = datetime(2026, 12, 24, tzinfo=timezone.utc)
     queue.push(SendInvoice("2026-0042", 128150, Currency.USD, due, "call first"))
 

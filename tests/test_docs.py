@@ -15,7 +15,7 @@ import io
 import linecache
 import logging
 import re
-import shlex
+import subprocess
 import sys
 import types
 from collections.abc import Iterator
@@ -181,13 +181,27 @@ def test_the_command_lines_exist() -> None:
     work = " ".join(option for parameter in cli_commands.work.params for option in parameter.opts)
     for option in re.findall(r"--[a-z-]+", next(row[2] for row in rows if "`work`" in row[1])):
         assert option in work
-    for line in re.findall(r"^lara-queue (.*)$", README, re.M):
-        command = cli.commands[shlex.split(line)[0]]
-        known = {option for parameter in command.params for option in parameter.opts}
-        assert {word.partition("=")[0] for word in shlex.split(line) if word.startswith("--")} <= known
     shown = CliRunner().invoke(cli, ["--help"]).output
     for name in named:
         assert name in shown
+
+
+@pytest.mark.parametrize("document", [d for d in DOCUMENTS if d.exists()], ids=lambda d: d.name)
+def test_the_options_of_command_lines_exist(document: Path) -> None:
+    text = document.read_text(encoding="utf-8").replace("[lara-queue, work, ", "`lara-queue work ")  # YAML's list
+    for name, rest in re.findall(r"(?:`|/|^)lara-queue ([a-z-]+)([^`\n]*)", text, re.M):
+        command = cli.commands[name]
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert set(re.findall(r"--[a-z-]+", rest)) <= known, f"lara-queue {name}{rest}"
+
+
+def test_the_first_run_prints_what_the_readme_shows() -> None:
+    shown = next(b.text for s in SECTIONS if s.title == "Two commands" for b in s.blocks if b.mark == "text")
+    command = [sys.executable, str(ROOT / "examples" / "first_run.py")]
+    printed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    for part in shown.split("…\n"):
+        assert part in printed
+        printed = printed.partition(part)[2]
 
 
 def test_the_worker_options_exist() -> None:

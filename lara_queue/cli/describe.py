@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import math
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 from lara_queue.errors import PayloadError
@@ -182,6 +182,8 @@ def _leaf(value: Any) -> Any:
             return value if math.isfinite(value) else {"$float": str(value)}
         case datetime():
             return value.isoformat()
+        case tzinfo():
+            return str(value)
         case timedelta():
             return {"$seconds": value.total_seconds()}
         case bytes():

@@ -80,7 +80,7 @@ def retry(place: Place, ids: tuple[str, ...], queue: str | None, ranges: tuple[s
     """
     if not ids and not ranges and queue is None:
         raise CommandError("Which failed jobs? Give their ids, all, --queue NAME or --range FROM-TO.")
-    if ids and (queue is not None or "all" in ids[1:] or (ids[0] == "all" and (len(ids) > 1 or ranges))):
+    if ("all" in ids and (len(ids) > 1 or ranges)) or (queue is not None and ids not in ((), ("all",))):
         raise CommandError("Give ids, or all, or --queue NAME: not several of these.")
     with place.open(queue) as session:
         wanted, missing = _wanted(session, ids, queue, _numbers(ranges))
@@ -99,7 +99,7 @@ def _wanted(
 ) -> tuple[list[str], list[str]]:
     """The ids of the jobs to retry, and those of the given ones that there are not."""
     store = session.queue.failed
-    if ids == ("all",) or (queue is not None and not numbers):
+    if ids == ("all",) or not (ids or numbers):
         # Oldest first, so that they are run in the order in which they failed.
         return [job.id for job in reversed(session.ask(store.all(queue)))], []
     wanted: list[str] = []

@@ -71,7 +71,8 @@ def console() -> Console:
     from rich.console import Console
 
     if is_terminal():
-        return Console(highlight=False, markup=False, emoji=False, no_color=not wants_colour())
+        plain = not wants_colour()  # then nothing bold or dim either
+        return Console(highlight=False, markup=False, emoji=False, color_system=None if plain else "auto")
     return Console(file=sys.stdout, width=PIPE_WIDTH, highlight=False, markup=False, emoji=False, color_system=None)
 
 

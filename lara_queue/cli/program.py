@@ -75,7 +75,7 @@ class Program(click.Group):
         try:
             result = run()
         except click.Abort:  # Ctrl-C, or no answer where one was asked for
-            click.echo(f"{self.name or 'lara-queue'}: stopped.", err=True)
+            click.echo("lara-queue: stopped.", err=True)
             sys.exit(EXIT_CTRL_C)
         except Exception as error:
             if state.debug:

@@ -134,7 +134,9 @@ def clear(place: Place, queues: tuple[str, ...], force: bool) -> int:
             listed = ", ".join(safe(name) for name in names)
             try:
                 agreed = click.confirm(f"Delete {_jobs(waiting)} from {listed}?", err=True)
-            except click.Abort:
+            except click.Abort as abort:
+                if isinstance(abort.__context__, KeyboardInterrupt):
+                    raise
                 raise CommandError("Nothing was deleted; use --force where nobody can be asked.") from None
             if not agreed:
                 note("Nothing was deleted.")

@@ -94,7 +94,7 @@ class _Drawing:
         if about:
             self._mapping(tree.add(Text("about", "dim")), about, 1)
         if isinstance(job.view.inner, Closure):
-            self._value(tree, Text("closure "), job.view.inner, 1)
+            self._value(tree, Text(), job.view.inner, 1)
         elif self.full and job.command is not None:
             self._value(tree, Text(), job.command, 0)
         elif shown is not None:
@@ -189,7 +189,7 @@ class _Drawing:
         origin = f" {safe(raw.class_name)}" if isinstance(raw, PhpObject) else ""
         match value:
             case None | bool() | int() | float():
-                return Text.assemble((_scalar(value), "cyan"), (f" {_TYPES[type(value)]}", "dim"))
+                return Text.assemble((_scalar(value), "cyan"), (_TYPES[type(value)], "dim"))
             case str():
                 return Text.assemble((f'"{self._shortened(value)}"', "green"), (origin or " string", "dim"))
             case bytes():
@@ -205,7 +205,9 @@ class _Drawing:
                 return Text.assemble((safe(value.class_name), "magenta"), (f" custom({len(value.data)})", "dim"))
             case ModelIdentifier():
                 return _model(value)
-        return None
+            case list() | dict() | PhpObject() | PhpReference() | Closure():
+                return None
+        return Text.assemble((safe(value), "blue"), (origin, "dim"))  # a time zone
 
     def _shortened(self, text: str) -> str:
         if self.full or len(text) <= LONGEST:
@@ -213,7 +215,7 @@ class _Drawing:
         return f"{safe(text[:LONGEST])}… ({len(text)} characters)"
 
 
-_TYPES = {type(None): "", bool: "bool", int: "int", float: "float"}
+_TYPES = {type(None): "", bool: " bool", int: " int", float: " float"}
 
 
 def _scalar(value: Any) -> str:
@@ -232,8 +234,10 @@ def _kind(value: Any, raw: Any) -> Text:
 
 
 def _model(model: ModelIdentifier) -> Text:
+    if model.class_name is None:
+        return Text("no models", "dim")  # what an empty collection leaves in the queue
     key = ", ".join(safe(each) for each in model.id) if isinstance(model.id, list) else safe(model.id)
-    text = Text.assemble((safe(model.class_name or "no class"), "magenta"), f" {key}", (" model", "dim"))
+    text = Text.assemble((safe(model.class_name), "magenta"), f" {key}", (" model", "dim"))
     if model.relations:
         text.append(f" with {', '.join(safe(name) for name in model.relations)}", "dim")
     return text

@@ -30,8 +30,10 @@ _ENUM_CLASS = re.compile(rb"[0-9A-Za-z_\\\x80-\xff]+").fullmatch
 _UNSIGNED = re.compile(rb"[0-9]+").match
 _LOOSE_INT = re.compile(rb"([+-]?)0*([0-9]*)").match
 _INT = re.compile(rb"i:([+-]?)0*([0-9]*)(?<=[0-9]);").match
+_STRING = re.compile(rb's:([0-9]{1,18}):"').match
 _FLOAT = re.compile(rb"d:(NAN|-?INF|[+-]?(?:[0-9]*\.[0-9]+|[0-9]+\.?)(?:[eE][+-]?[0-9]+)?);").match
 _ESCAPES = re.compile(rb"\\([0-9A-Fa-f]{2})")
+_FIRST_OF_INT = frozenset("-0123456789")
 _CANONICAL_INT = re.compile(r"(?:0|-?[1-9][0-9]{0,18})\Z").match
 
 
@@ -41,7 +43,7 @@ def array_key(text: str) -> str | int:
     >>> array_key("7"), array_key("-7"), array_key("07"), array_key("9223372036854775808")
     (7, -7, '07', '9223372036854775808')
     """
-    if _CANONICAL_INT(text):
+    if text[:1] in _FIRST_OF_INT and _CANONICAL_INT(text):
         number = int(text)
         if _LONG_MIN <= number <= _LONG_MAX:
             return number
@@ -76,7 +78,8 @@ class ExactReader:
 
     def read(self) -> PhpValue:
         """The value at the start of the bytes; raises PhpUnserializeError."""
-        data, slots = self._data, self._slots
+        data, slots, scalars = self._data, self._slots, self._scalars
+        numbered = slots.numbered
         frame = slots.top
         depth = position = 0
         key: RawKey = 0
@@ -85,11 +88,14 @@ class ExactReader:
             if frame is not slots.top:
                 key, position = self._key(frame, position)
             tag = data[position : position + 1]
-            slots.begin(frame, key, tag != b"R")
-            scalar = self._scalars.get(tag)
+            if tag != b"R":
+                numbered.append((frame, key))
+            if key in frame.container:
+                slots.overwrite(frame, key)
+            scalar = scalars.get(tag)
             if scalar is not None:
                 value, position = scalar(position)
-                frame.put(key, value)
+                frame.container[key] = value  # type: ignore[index]  # a dict, while it is open
             elif tag == b"a" or tag == b"O":
                 opened, position = (self._open_array if tag == b"a" else self._open_object)(frame, key, position)
                 if opened.left or opened.obj is not None:  # PHP does not count an empty array as a level
@@ -158,6 +164,12 @@ class ExactReader:
         return float(match[1]), match.end()
 
     def _string(self, position: int) -> tuple[str | bytes, int]:
+        match = _STRING(self._data, position)
+        if match is not None:  # the same as below, for strings as they should be
+            start = match.end()
+            end = start + int(match[1])
+            if self._data[end : end + 2] == b'";':
+                return text_or_bytes(self._data[start:end]), end + 2
         start, end = self._quoted(position, "string", empty=True)
         if self._data[end : end + 2] != b'";':
             self._fail("expected '\";' after the string", end)
@@ -280,7 +292,7 @@ class ExactReader:
         number, end = self._unsigned(position, "the number of an earlier value")
         if self._data[end : end + 1] != b";":
             self._fail("expected ';' after the number of an earlier value", end)
-        if not 0 < number <= slots.count():
+        if not 0 < number <= len(slots.numbered):
             self._fail(f"expected the number of an earlier value, there is no number {number} yet", position + 2)
         follow = slots.repeat if self._data[position : position + 1] == b"r" else slots.reference
         wrong = follow(number, frame, key)

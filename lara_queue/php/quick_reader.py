@@ -270,7 +270,7 @@ def _with_whole_arrays(steps: list[Step]) -> list[Step]:
         elif step[0] == _CLOSE and opened >= 0:
             words = [value for _, value in done[opened + 1 : -1]]
             array = dict(zip(words[::2], words[1::2], strict=True))
-            if len(array) != done[opened][1] or any(type(key) is not int for key in array):
+            if not 2 * len(array) == len(words) == 2 * done[opened][1] or any(type(key) is not int for key in array):
                 raise Unusual
             is_list = list(array) == list(range(len(array)))
             done[opened:] = [(_LIST, tuple(array.values())) if is_list else (_DICT, array)]

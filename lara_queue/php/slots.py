@@ -69,21 +69,19 @@ class Slots:
 
     def __init__(self) -> None:
         self.top = Frame(None, 0, 1)
-        self._numbered: list[tuple[Frame, RawKey]] = []
+        self.numbered: list[tuple[Frame, RawKey]] = []
         self._arrays: dict[int, Frame] = {}  # by id() of the container, which the frame keeps alive
         self._groups: dict[tuple[Frame, RawKey], object] = {}  # slots of objects by the PHP reference they belong to
         self._frames: list[Frame] = []
         self._loose = False  # a slot of a PHP reference may have got lost
+        self._rivals = False  # the outermost object belongs to a PHP reference that is not the one of its own slot
 
-    def begin(self, frame: Frame, key: RawKey, numbered: bool) -> None:
-        """A value for the slot is about to be read."""
-        if numbered:
-            self._numbered.append((frame, key))
-        if key in frame.container:
-            self._loose = True
-            if key in frame.marked:
-                frame.marked.discard(key)
-                self._groups.pop((frame, key), None)
+    def overwrite(self, frame: Frame, key: RawKey) -> None:
+        """A duplicate key: the slot is about to get another value."""
+        self._loose = True
+        if key in frame.marked:
+            frame.marked.discard(key)
+            self._groups.pop((frame, key), None)
 
     def open_array(self, frame: Frame, key: RawKey, count: int) -> Frame:
         """A frame for the slots of an array."""
@@ -127,7 +125,7 @@ class Slots:
 
     def repeat(self, number: int, frame: Frame, key: RawKey) -> str | None:
         """An ``r:``; returns what is wrong with it."""
-        holder, holder_key = self._numbered[number - 1]
+        holder, holder_key = self.numbered[number - 1]
         if holder is frame and holder_key == key:
             return "a value cannot be itself"
         value = holder.get(holder_key)
@@ -138,16 +136,19 @@ class Slots:
 
     def reference(self, number: int, frame: Frame, key: RawKey) -> str | None:
         """An ``R:``; returns what is wrong with it."""
-        holder, holder_key = self._numbered[number - 1]
+        holder, holder_key = self.numbered[number - 1]
         if holder is frame and holder_key == key:
             return "a value cannot be a reference to itself"
         value = holder.get(holder_key)
         if isinstance(value, _OBJECTS):
-            group = self._groups.setdefault((holder, holder_key), object())
+            group = self._groups.get((holder, holder_key))
+            if group is None:
+                group = self._groups[holder, holder_key] = object()
+                if holder is not self.top and value is self.top.get(0):
+                    self._loose = self._rivals = True
             self._groups[frame, key] = group
             self._mark(holder, holder_key)
             frame.marked.add(key)
-            self._loose |= holder is self.top  # the outermost slot is gone when the value is returned
         elif isinstance(value, (list, dict)):
             array = self._arrays[id(value)]
             array.shared = True
@@ -161,10 +162,6 @@ class Slots:
             holder.put(holder_key, value)
         frame.put(key, value)
         return None
-
-    def count(self) -> int:
-        """How many slots have been numbered."""
-        return len(self._numbered)
 
     def finish(self) -> PhpValue:
         """The value that was read."""
@@ -209,7 +206,10 @@ class Slots:
             waiting.extend(frame.container.values() if isinstance(frame.container, dict) else frame.container)
         alive: dict[object, list[tuple[Frame, RawKey]]] = {}
         for (frame, key), group in self._groups.items():
-            if frame.identity() in reached and key in frame.marked:
+            # The outermost slot is gone when the value is returned. PHP writes R:1 all the same, when its caller has a
+            # reference to the object; it shows only when another reference to the object must be told apart.
+            is_left = not self._rivals if frame is self.top else frame.identity() in reached
+            if is_left and key in frame.marked:
                 alive.setdefault(group, []).append((frame, key))
         for slots in alive.values():
             if len(slots) == 1:

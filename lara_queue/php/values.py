@@ -303,7 +303,13 @@ class PhpObject(phpobject, Mapping[RawKey, PhpValue]):  # type: ignore[misc]
         return f"PhpObject({self.__name__!r}, {self.__php_vars__!r})"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return new_object, (self.__name__, self.__php_vars__, by_reference(self))
+        # The properties come as state, after the object is known, because they may lead back to it.
+        return new_object, (self.__name__, {}), (self.__php_vars__, by_reference(self))
+
+    def __setstate__(self, state: tuple[dict[RawKey, PhpValue], set[RawKey]]) -> None:
+        raw, marked = state
+        set_raw(self, raw)
+        _set_refs(self, marked)
 
 
 set_class_name = phpobject.__dict__["__name__"].__set__

@@ -28,7 +28,8 @@ class Parent:
     def __init__(self, link: socket.socket, index: int) -> None:
         self.index = index
         self._link = link
-        threading.Thread(target=self._outlive, name="lara_queue-parent", daemon=True).start()
+        self._thread = threading.Thread(target=self._outlive, name="lara_queue-parent", daemon=True)
+        self._thread.start()
 
     @classmethod
     def of(cls, environment: MutableMapping[str, str] = os.environ) -> Parent | None:
@@ -55,6 +56,10 @@ class Parent:
         """The worker has ended, and why."""
         self._say(f"stopped {reason}")
 
+    def close(self) -> None:
+        """Give up the line; the supervisor takes it for the end of the process."""
+        self._link.close()
+
     def _say(self, line: str) -> None:
         try:
             self._link.sendall(line.encode() + b"\n")
@@ -68,4 +73,5 @@ class Parent:
                 pass
         except OSError:
             pass
-        os.kill(os.getpid(), signal.SIGTERM)
+        # To the main thread, not to the process: a signal that another thread receives does not end a wait in it.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)

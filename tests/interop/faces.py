@@ -28,17 +28,17 @@ class Python:
     """
 
     def __init__(self, face: Face, laravel: Laravel, **options: Any) -> None:
-        options = {"queue": laravel.queue, "app_key": APP_KEY, **options}
-        names = {"appname": laravel.appname, "prefix": laravel.prefix}
+        options = {"appname": laravel.appname, "prefix": laravel.prefix, "queue": laravel.queue, **options}
+        options.setdefault("app_key", APP_KEY)
         self.face = face
         self.runner = asyncio.Runner() if face == "async" else None
         self.queue: Queue | AsyncQueue
         if face == "async":
             self.client: Any = redis.asyncio.Redis.from_url(laravel.url)
-            self.queue = AsyncQueue(self.client, **names, **options)
+            self.queue = AsyncQueue(self.client, **options)
         else:
             self.client = redis.Redis.from_url(laravel.url)
-            self.queue = Queue(self.client, **names, **options)
+            self.queue = Queue(self.client, **options)
 
     def __call__(self, method: str, *args: Any, **kwargs: Any) -> Any:
         return self.run(getattr(self.queue, method)(*args, **kwargs))

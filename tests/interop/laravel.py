@@ -137,7 +137,8 @@ class Laravel:
         self.prefix = "_database_"
         parts = urlsplit(url)
         self.redis: Redis = Redis.from_url(self.url)
-        self.cache_redis: Redis = Redis.from_url(parts._replace(path=f"/{CACHE_DB}").geturl())
+        self.cache_url = parts._replace(path=f"/{CACHE_DB}").geturl()
+        self.cache_redis: Redis = Redis.from_url(self.cache_url)
         self.settings: Record = {
             "host": parts.hostname or "127.0.0.1",
             "port": parts.port or 6379,
@@ -275,8 +276,10 @@ class Laravel:
     def counts(self, queue: str | None = None) -> dict[str, int]:
         """How many entries each key of a queue has: ``ready``, ``delayed``, ``reserved``, ``notify``."""
         pipe = self.redis.pipeline(transaction=False)
-        pipe.llen(self.key(queue)).zcard(self.key(queue, ":delayed"))
-        pipe.zcard(self.key(queue, ":reserved")).llen(self.key(queue, ":notify"))
+        pipe.llen(self.key(queue))
+        pipe.zcard(self.key(queue, ":delayed"))
+        pipe.zcard(self.key(queue, ":reserved"))
+        pipe.llen(self.key(queue, ":notify"))
         return dict(zip(("ready", "delayed", "reserved", "notify"), pipe.execute(), strict=True))
 
     def ready(self, queue: str | None = None) -> list[bytes]:

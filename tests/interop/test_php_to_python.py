@@ -113,13 +113,13 @@ def test_php_runs_again_what_python_pushed_back(laravel: Laravel, python: Python
     ran = laravel.work().by_uuid()
 
     assert ran.keys() == pushed.keys()
-    for uuid, job in pushed.items():
+    for uuid, sent in pushed.items():
         record = ran[uuid]
-        assert record["class"] == job.expect["class"], job.case
-        if job.case not in ("visibility-models", "job-holds-itself", "own-format-job", "sleepy-format-job"):
+        assert record["class"] == sent.expect["class"], sent.case
+        if sent.case not in ("visibility-models", "job-holds-itself", "own-format-job", "sleepy-format-job"):
             # the others are changed by PHP itself on the way: a lost private property, the worker's own $job
-            kept = [prop for prop in job.expect["props"] if prop["name"] != "job"]
-            assert record["props"] == kept, job.case
+            kept = [prop for prop in sent.expect["props"] if prop["name"] != "job"]
+            assert record["props"] == kept, sent.case
 
 
 # -- ways to push ----------------------------------------------------------------------------------------------------

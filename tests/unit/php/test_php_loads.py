@@ -1,0 +1,145 @@
+"""``loads``, by hand: what becomes what, and what is refused where."""
+
+from __future__ import annotations
+
+import math
+import sys
+
+import pytest
+
+from lara_queue.php import Limits, PhpCustom, PhpEnum, PhpObject, PhpUnserializeError, dumps, loads
+
+
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        (b"N;", None),
+        (b"b:1;", True),
+        (b"b:0;", False),
+        (b"i:-7;", -7),
+        (b"i:+007;", 7),
+        (b"i:9223372036854775808;", 2**63 - 1),
+        (b"i:-99999999999999999999999;", -(2**63)),
+        (b"d:0.1;", 0.1),
+        (b"d:1.0E+25;", 1e25),
+        (b"d:.5;", 0.5),
+        (b"d:5.;", 5.0),
+        (b"d:INF;", math.inf),
+        (b"d:-INF;", -math.inf),
+        (b's:4:"h\xc3\xa9l";', "hél"),
+        (b's:1:"\xff";', b"\xff"),
+        (b's:3:"a"b";', 'a"b'),
+        (b's:18446744073709551617:"a";', "a"),
+        (b'S:3:"a\\41\\c3";', b"aA\xc3"),
+        (b'S:3:"a\\41b";', "aAb"),
+        (b"a:0:{}", []),
+        (b"a:2:{i:0;i:5;i:1;N;}", [5, None]),
+        (b"a:2:{i:1;i:5;i:0;N;}", {1: 5, 0: None}),
+        (b'a:3:{s:1:"1";i:5;s:2:"01";N;s:1:"\xff";N;}', {1: 5, "01": None, b"\xff": None}),
+        (b"a:3:{i:0;i:1;i:0;i:2;i:1;i:3;}", [2, 3]),
+        (b"a:2:{i:0;i:1;i:0;i:2;}", [2]),
+        (b'E:11:"Suit:Hearts";', PhpEnum("Suit", "Hearts")),
+        (b'E:12:"\\Suit:Hearts";', PhpEnum("Suit", "Hearts")),
+        (b'C:3:"Foo":4:{a"};}', PhpCustom("Foo", b'a"};')),
+        (b'C:3:"Foo"::{}', PhpCustom("Foo", b"")),
+        (b'O:3:"Foo":+1:{s:1:"a";i:1;}trailing', PhpObject("Foo", {"a": 1})),
+        (b'O:3:"Foo":2:{i:5;i:1;s:1:"5";i:2;}', PhpObject("Foo", {5: 2})),
+        (b"a:1:{i:0;a:1:{i:0;a:3:{i:0;b:1;i:1;N;i:2;d:0.5;}}}", [[[True, None, 0.5]]]),
+    ],
+)
+def test_a_value_is_what_php_makes_of_it(data: bytes, value: object) -> None:
+    found = loads(data)
+    assert (type(found), found) == (type(value), value)
+
+
+def test_nan_and_negative_zero_stay_what_they_are() -> None:
+    assert math.isnan(loads(b"d:NAN;"))  # type: ignore[arg-type]
+    assert math.copysign(1, loads(b"d:-0;")) == -1  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("data", "position", "reason"),
+    [
+        (b"", 0, "expected a value"),
+        (b"x", 0, "expected a value"),
+        (b"i:;", 0, "expected an int"),
+        (b"b:2;", 0, "b:0; or b:1;"),
+        (b"N", 1, "';'"),
+        (b"d:0x1;", 0, "expected a float"),
+        (b's:9:"abc";', 2, "expected 9 bytes of string, 5 bytes remain"),
+        (b's:2:"abc";', 7, "after the string"),
+        (b'S:3:"a\\4', 7, "hexadecimal"),
+        (b'S:5:"abcd";', 10, "after the string"),
+        (b"a:1000000000:{}", 14, "expected 1000000000 elements"),
+        (b"a:1:{d:0.5;N;}", 5, "expected a key"),
+        (b"a:1:{i:0;N;i:1;N;}", 11, "expected '}'"),
+        (b'O:0:"":0:{}', 2, "not empty"),
+        (b'O:3:"a b":0:{}', 5, "class name"),
+        (b'O:3:"Foo":-1:{}', 14, "elements"),
+        (b'C:3:"Foo":9:{abc}', 13, "expected 9 bytes of data"),
+        (b'E:3:"Foo";', 5, "Class:Case"),
+        (b"r:1;", 2, "cannot be itself"),
+        (b"a:1:{i:0;R:9;}", 11, "no number 9"),
+        (b"a:2:{i:0;i:1;i:1;r:2;}", 19, "needs an object"),
+        (b"a:2:{i:0;i:1;i:0;R:2;}", 19, "reference to itself"),
+    ],
+)
+def test_an_error_says_where_and_what_was_expected(data: bytes, position: int, reason: str) -> None:
+    with pytest.raises(PhpUnserializeError) as caught:
+        loads(data)
+    assert caught.value.position == position
+    assert reason in caught.value.reason
+
+
+def nested(levels: int, opening: bytes = b"a:1:{i:0;") -> bytes:
+    return opening * levels + b"N;" + b"}" * levels
+
+
+@pytest.mark.parametrize("opening", [b"a:1:{i:0;", b'O:1:"A":1:{s:1:"a";', b'a:1:{s:1:"k";'])
+def test_4096_levels_are_read_and_written_and_one_more_is_refused(opening: bytes) -> None:
+    data = nested(4096, opening)
+    assert dumps(loads(data)) == data
+    with pytest.raises(PhpUnserializeError, match="4096 levels"):
+        loads(nested(4097, opening))
+
+
+def test_a_deeper_limit_is_kept_without_recursion() -> None:
+    levels = sys.getrecursionlimit() * 20
+    data = nested(levels)
+    assert dumps(loads(data, limits=Limits(depth=0))) == data
+
+
+def test_depth_counts_as_php_counts_it() -> None:
+    assert loads(b"a:1:{i:0;a:0:{}}", limits=Limits(depth=1)) == [[]]
+    assert loads(b"a:1:{i:0;i:1;}", limits=Limits(depth=1)) == [1]
+    for data in (b"a:1:{i:0;a:1:{i:0;N;}}", b'a:1:{i:0;O:1:"A":0:{}}', b'O:1:"A":1:{s:1:"a";a:1:{i:0;N;}}'):
+        with pytest.raises(PhpUnserializeError, match="at most 1 levels"):
+            loads(data, limits=Limits(depth=1))
+
+
+def test_size_and_elements_are_limited() -> None:
+    with pytest.raises(PhpUnserializeError, match="limit of 3 bytes"):
+        loads(b"i:5;", limits=Limits(size=3))
+    assert loads(b"a:2:{i:0;N;i:1;N;}", limits=Limits(elements=2)) == [None, None]
+    with pytest.raises(PhpUnserializeError, match="more elements"):
+        loads(b"a:3:{i:0;N;i:1;N;i:2;N;}", limits=Limits(elements=2))
+    with pytest.raises(ValueError, match="depth"):
+        Limits(depth=-1)
+
+
+def test_only_bytes_are_read() -> None:
+    assert loads(bytearray(b"i:5;")) == 5  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="str"):
+        loads("i:5;")  # type: ignore[arg-type]
+
+
+def test_strings_with_quotes_semicolons_and_serializations_in_them() -> None:
+    inner = dumps({"a": 'x";s:3:"b', "n": [1, "é"], "o": PhpObject("A", {"t": '"'})}).decode()
+    value = {"first": inner, 'k"y;': inner * 3, "last": [inner, '"', "", ";"], "unicode": 'ü"ü'}
+    assert loads(dumps(value)) == value
+
+
+def test_long_numbers_and_many_different_keys_do_not_confuse_the_tables() -> None:
+    for number in range(0, 40_000, 7):
+        value = {f"key{number}": number, "id": number * 1_000_003, "list": [number, -number, number / 7]}
+        assert loads(dumps(value)) == value
