@@ -46,13 +46,10 @@ _PLACE = (
         envvar="LARA_QUEUE_URL",
         help="Where the jobs are, such as redis://localhost:6379/0; also LARA_QUEUE_URL.",
     ),
-    click.option(
-        "--appname", envvar="LARA_QUEUE_APPNAME", help="First part of the Redis key prefix.  [default: laravel]"
-    ),
+    click.option("--appname", help="First part of the Redis key prefix; also LARA_QUEUE_APPNAME.  [default: laravel]"),
     click.option(
         "--prefix",
-        envvar="LARA_QUEUE_PREFIX",
-        help="The rest of the Redis key prefix; -database- from Laravel 12.1 on.  [default: _database_]",
+        help="The rest of that prefix, -database- from Laravel 12.1 on; also LARA_QUEUE_PREFIX.  [default: _database_]",
     ),
 )
 _FAILED = (
@@ -72,8 +69,7 @@ _CACHE = (
     click.option("--cache", metavar="URL", envvar="LARA_QUEUE_CACHE", help="Laravel's cache store."),
     click.option(
         "--cache-prefix",
-        envvar="LARA_QUEUE_CACHE_PREFIX",
-        help="Whole prefix of its keys, such as laravel_database_laravel_cache_.",
+        help="Whole prefix of its keys, such as laravel_database_laravel_cache_; also LARA_QUEUE_CACHE_PREFIX.",
     ),
 )
 _KEYS = (

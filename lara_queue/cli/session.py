@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import os
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -133,7 +134,7 @@ class Place:
         given = {
             name: value
             for name in ("appname", "prefix", "failed", "dead_letter_queue", "cache", "cache_prefix", "app_key")
-            if (value := getattr(self, name)) is not None
+            if (value := self._said(name)) is not None
         }
         if queue is not None:
             given["queue"] = queue
@@ -141,6 +142,16 @@ class Place:
             # Pauses are kept under the connection's name: Laravel's usual one, when nobody says.
             return Session(lambda: Queue("memory://", connection="redis", **given), "--cache")
         return Session(lambda: Queue(self.connection, **given), "--connection")
+
+    def _said(self, name: str) -> str | None:
+        """What was said of an option; for a prefix the environment counts too, where an empty one means none at all.
+
+        (click takes an empty variable for one that is not there.)
+        """
+        said: str | None = getattr(self, name)
+        if said is None and name in ("appname", "prefix", "cache_prefix"):
+            return os.environ.get(f"LARA_QUEUE_{name.upper()}")
+        return said
 
     @staticmethod
     def _typed(name: str) -> bool:

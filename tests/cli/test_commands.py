@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -282,7 +281,7 @@ def test_retry_a_range_passes_over_its_holes(run: Run, queue: Queue) -> None:
 
 
 def test_forget_flush_and_prune(run: Run, queue: Queue) -> None:
-    first, second = fail(queue, 2)
+    first, _ = fail(queue, 2)
     assert run("forget", first).exit_code == 0
     assert run("forget", first).exit_code == 1
     assert "(0)" in run("flush", "--hours", "1").stdout
@@ -401,5 +400,3 @@ def test_ctrl_c_is_clean(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     result = run("clear", "--force")
     assert result.exit_code == 130
     assert result.stderr.split() == ["lara-queue:", "stopped."]
-    monkeypatch.setattr(click.termui, "visible_prompt_func", interrupted)
-    assert run("clear").exit_code == 130

@@ -237,7 +237,7 @@ def test_tries_are_counted_together(laravel: Laravel, python: Python) -> None:
 
 def test_php_takes_over_from_a_killed_python_worker(laravel: Laravel, spawn: Callable[..., PythonWorker]) -> None:
     pushed = laravel.push("enums")
-    worker = spawn(mode="hang", retry_after=1)
+    worker = spawn(mode="hang", retry_after=60)
     worker.next("started")
     assert worker.next("handled") == {"event": "handled", "uuid": pushed.uuid, "attempts": 1, "name": "App\\Jobs\\Bare"}
 
