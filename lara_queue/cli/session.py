@@ -131,7 +131,7 @@ class Place:
             return Session(lambda: locate(app), app)
         if self.connection is None and not (only_cache and self.cache is not None):
             raise CommandError("Which queue? Give --connection URL, set LARA_QUEUE_URL, or give --app MODULE:ATTR.")
-        given = {
+        given: dict[str, Any] = {
             name: value
             for name in ("appname", "prefix", "failed", "dead_letter_queue", "cache", "cache_prefix", "app_key")
             if (value := self._said(name)) is not None
