@@ -25,11 +25,8 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("URL", "APP", "APPNAME", "PREFIX", "FAILED", "CACHE", "CACHE_PREFIX", "APP_KEY"):
         monkeypatch.delenv(f"LARA_QUEUE_{name}", raising=False)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    modules = set(sys.modules)
     yield
-    for name in set(sys.modules) - modules:
-        if not name.startswith("lara_queue"):
-            del sys.modules[name]
+    sys.modules.pop("busy_app", None)
     state.verbosity = 0
 
 

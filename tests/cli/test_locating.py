@@ -20,11 +20,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty current directory; what is imported from it is forgotten afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    modules = set(sys.modules)
     yield tmp_path
-    for name in set(sys.modules) - modules:
-        if not name.startswith("lara_queue"):
-            del sys.modules[name]
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("shop", "shop_package")]:
+        del sys.modules[name]
 
 
 @pytest.fixture
