@@ -29,7 +29,7 @@ ENUM_CASE = re.compile(rb"[A-Za-z_\x80-\xff][0-9A-Za-z_\x80-\xff]*").fullmatch
 _ENUM_CLASS = re.compile(rb"[0-9A-Za-z_\\\x80-\xff]+").fullmatch
 _UNSIGNED = re.compile(rb"[0-9]+").match
 _LOOSE_INT = re.compile(rb"([+-]?)0*([0-9]*)").match
-_INT = re.compile(rb"i:([+-]?)0*([0-9]*)(?<=[0-9]);").match
+_INT = re.compile(rb"i:([+-]?)0*+([0-9]*+)(?<=[0-9]);").match  # possessive: zeros belong to one side only
 _STRING = re.compile(rb's:([0-9]{1,18}):"').match
 _FLOAT = re.compile(rb"d:(NAN|-?INF|[+-]?(?:[0-9]*\.[0-9]+|[0-9]+\.?)(?:[eE][+-]?[0-9]+)?);").match
 _ESCAPES = re.compile(rb"\\([0-9A-Fa-f]{2})")

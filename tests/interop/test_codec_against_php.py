@@ -150,6 +150,8 @@ class Grammar:
                 self.values += 1
             return b"%b:%d;" % (tag, self.random.randint(1, self.values + self.random.choice((0, 0, 0, 1))))
         self.values += 1
+        if choice < 0.23:
+            return self.numbers()
         if choice < 0.6 and depth < 5:
             count = self.random.choice((0, 1, 2, 2, 3, 4))
             is_list = self.random.random() < 0.5
@@ -159,6 +161,18 @@ class Grammar:
                 body += (b"i:%d;" % index if is_list else self.key()) + self.value(depth + 1)
             return opening + b"%d:{%b}" % (count, body)
         return self.scalar()
+
+    def numbers(self) -> bytes:
+        """An array of ints, often a long list, sometimes with one thing in it that is no int or not the next key."""
+        count = self.random.choice((3, 20, 40))
+        keys = [b"i:%d;" % index for index in range(count)]
+        items = [b"i:%d;" % self.random.randint(-9, 999) for _ in range(count)]
+        if self.random.random() < 0.5:
+            items[self.random.randrange(count)] = self.scalar()
+        if self.random.random() < 0.2:
+            keys[self.random.randrange(count)] = self.key()
+        self.values += count
+        return b"a:%d:{%b}" % (count, b"".join(key + item for key, item in zip(keys, items, strict=True)))
 
     def class_name(self) -> tuple[int, bytes]:
         name = self.random.choice((b"stdClass", b"App\\X", b"A", b"\xc3\xa9", b"9", b"_\\"))

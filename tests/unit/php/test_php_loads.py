@@ -72,6 +72,9 @@ def test_nan_and_negative_zero_stay_what_they_are() -> None:
         (b'S:5:"abcd";', 10, "after the string"),
         (b"a:1000000000:{}", 14, "expected 1000000000 elements"),
         (b"a:1:{d:0.5;N;}", 5, "expected a key"),
+        (b"a:2:{d:0;N;i:1;N;}", 5, "expected a key"),
+        (b"a:2:{b:0;N;i:1;N;}", 5, "expected a key"),
+        (b"a:2:{i:0;N;i:0;N;i:1;N;}", 17, "expected '}'"),
         (b"a:1:{i:0;N;i:1;N;}", 11, "expected '}'"),
         (b'O:0:"":0:{}', 2, "not empty"),
         (b'O:3:"a b":0:{}', 5, "class name"),
@@ -125,6 +128,24 @@ def test_size_and_elements_are_limited() -> None:
         loads(b"a:3:{i:0;N;i:1;N;i:2;N;}", limits=Limits(elements=2))
     with pytest.raises(ValueError, match="depth"):
         Limits(depth=-1)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"i:" + b"0" * 1_000_000 + b"x",
+        b"a:1:{i:" + b"0" * 1_000_000 + b"x",
+        b"a:1:{i:0;" + b"a:0:{}" * 100_000 + b"x",
+        b"a:9:{i:1;" + b"a:1:{" * 100_000 + b'x"',
+        b"a:9:{" + b"i:1;" * 100_000 + b"x",
+        b"d:" + b"1" * 1_000_000 + b"x",
+        b"a:1:{i:0;s:99:" + b'"' * 1_000_000,
+    ],
+    ids=["zeros", "zeros of a key", "empty arrays", "open arrays", "ints", "digits", "quotes"],
+)
+def test_no_pattern_tries_a_hostile_text_in_more_than_one_way(data: bytes) -> None:
+    with pytest.raises(PhpUnserializeError):  # a pattern that backtracks would need hours
+        loads(data)
 
 
 def test_only_bytes_are_read() -> None:

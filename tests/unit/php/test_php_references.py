@@ -112,6 +112,16 @@ FOUND = [
     ),
     # two references to the outermost object: the one that is left with one slot is none
     (b'O:1:"A":3:{i:0;R:1;i:1;r:1;i:2;R:2;}', b'O:1:"A":3:{i:0;r:1;i:1;R:1;i:2;R:1;}'),
+    # a reference to the outermost object that other references are far away from
+    (
+        b'O:2:"\xc3\xa9":3:{i:0;R:1;i:1;a:2:{i:0;R:1;i:1;R:2;}i:2;O:2:"\xc3\xa9":2:{i:0;R:3;i:1;O:1:"A":0:{}}}',
+        b'O:2:"\xc3\xa9":3:{i:0;R:1;i:1;a:2:{i:0;R:1;i:1;R:2;}i:2;O:2:"\xc3\xa9":2:{i:0;R:3;i:1;O:1:"A":0:{}}}',
+    ),
+    # the other slot of a reference was in a ring of objects that a duplicate key has cut off
+    (
+        b'O:1:"A":3:{s:1:"a";O:1:"B":1:{s:1:"b";r:1;}i:7;O:1:"A":2:{i:0;R:3;i:1;r:4;}i:7;b:1;}',
+        b'O:1:"A":2:{s:1:"a";O:1:"B":1:{s:1:"b";r:1;}i:7;b:1;}',
+    ),
     # numbers overflow
     (b"a:2:{i:0;i:5;i:1;R:18446744073709551618;}", b"a:2:{i:0;i:5;i:1;R:2;}"),
 ]
