@@ -4,7 +4,8 @@
 
 Every round times all of them in turn, and the medians are compared, so that a busy machine slows them down alike. The
 ratio to phpserialize is taken on the commands that it can read (enums and references are beyond it); ours is shown for
-all commands too. PHP is timed inside one PHP process, without its start; it knows none of the classes.
+all commands too. The times are CPU times. PHP is timed inside one PHP process, without its start; it knows none of the
+classes.
 """
 
 from __future__ import annotations
@@ -27,14 +28,20 @@ from lara_queue.php import PhpObject, PhpReference, dumps, loads
 
 ROOT = Path(__file__).resolve().parent.parent
 
+PASSES = 5
+
 PHP = r"""
+function cpu() { $u = getrusage(); return $u['ru_utime.tv_sec'] + $u['ru_utime.tv_usec'] / 1e6; }
 $commands = array_map('base64_decode', explode(',', trim(fgets(STDIN))));
 $values = array_map('unserialize', $commands);
 while (($line = fgets(STDIN)) !== false) {
-    $start = hrtime(true);
-    if (trim($line) === 'loads') { foreach ($commands as $c) { unserialize($c); } }
-    else { foreach ($values as $v) { serialize($v); } }
-    echo (hrtime(true) - $start) / 1e9, "\n";
+    $pass = trim($line) === 'loads'
+        ? function () use ($commands) { foreach ($commands as $c) { unserialize($c); } }
+        : function () use ($values) { foreach ($values as $v) { serialize($v); } };
+    $pass();
+    $start = cpu();
+    for ($i = 0; $i < PASSES; $i++) { $pass(); }
+    echo (cpu() - $start) / PASSES, "\n";
 }
 """
 
@@ -76,10 +83,14 @@ def count_values(value: object) -> int:
 
 
 def timed(action: Callable[[Any], object], inputs: Sequence[object]) -> float:
-    start = time.perf_counter()
+    """Seconds of CPU time for one pass over ``inputs``, after one to warm up for whoever was not running."""
     for item in inputs:
         action(item)
-    return time.perf_counter() - start
+    start = time.process_time()
+    for _ in range(PASSES):
+        for item in inputs:
+            action(item)
+    return (time.process_time() - start) / PASSES
 
 
 @contextmanager
@@ -89,7 +100,9 @@ def php(inputs: list[bytes]) -> Iterator[Callable[[str], float] | None]:
     if program is None:
         yield None
         return
-    with subprocess.Popen([program, "-r", PHP], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [program, "-r", PHP.replace("PASSES", str(PASSES))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         stdin, stdout = process.stdin, process.stdout
         assert stdin is not None
         assert stdout is not None

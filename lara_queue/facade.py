@@ -44,6 +44,8 @@ class QueueBase:
             applications made with Laravel 12.1 or later use ``prefix="-database-"``.
         is_queue_notify: kept for LaraQueue's sake; the notify list is always fed and used, as Laravel does.
         is_horizon: reserved for Horizon's records.
+        horizon_metrics_enabled, horizon_ttl, retry_tracking_ttl, max_retry_tracking: taken so that LaraQueue 1.x's
+            scripts run unchanged, and without effect: attempts are counted in the job.
         dead_letter_queue: name of the Redis list that failures are kept in; default the queue's name + ``:failed``.
         max_retries, retry_strategy, retry_delay, retry_max_delay, retry_jitter, retry_backoff_multiplier,
             retry_custom_function, retry_exceptions: LaraQueue 1.x's retry settings (seconds). Once any of them is
@@ -78,6 +80,10 @@ class QueueBase:
         is_queue_notify: bool = True,
         is_horizon: bool = False,
         *,
+        horizon_metrics_enabled: bool | None = None,
+        horizon_ttl: int | None = None,
+        retry_tracking_ttl: int | None = None,
+        max_retry_tracking: int | None = None,
         dead_letter_queue: str | None = None,
         max_retries: int | None = None,
         retry_strategy: RetryStrategy | str | None = None,
@@ -103,6 +109,7 @@ class QueueBase:
         maintenance_file: str | Path | None = None,
         clock: Clock = system_clock,
     ) -> None:
+        del horizon_metrics_enabled, horizon_ttl, retry_tracking_ttl, max_retry_tracking
         if not queue or not isinstance(queue, str):
             raise ConfigurationError(f"A queue needs a name, not {queue!r}.")
         if driver not in (None, "redis", "memory", "database"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lara_queue.clock import Clock
+from lara_queue.errors import PayloadError
 from lara_queue.laravel.build import retry_payload
 from lara_queue.plans import Plan
 from lara_queue.ports import Driver, FailedJob, FailedStore
@@ -37,8 +38,9 @@ class Failures:
     def retry(self, ids: str | Sequence[str] = "all", *, queue: str | None = None) -> Plan[list[str]]:
         """The ids of the jobs that went back to their queues with no attempt counted.
 
-        ``ids`` is an id, several, or ``"all"`` (of one ``queue``, if given). A job is put back before its record is
-        removed: after a crash in between it is there twice rather than not at all. Mirrors ``RetryCommand``.
+        ``ids`` is an id, several, or ``"all"`` (of one ``queue``, if given). A failure whose payload cannot be read
+        stays where it is. A job is put back before its record is removed: after a crash in between it is there twice
+        rather than not at all. Mirrors ``RetryCommand``.
         """
         retried: list[str] = []
         if ids == "all":
@@ -50,7 +52,11 @@ class Failures:
                 if found is not None:
                     wanted.append(found)
         for failed in wanted:
-            yield from self.driver.push(failed.queue, retry_payload(failed.payload))
+            try:
+                body = retry_payload(failed.payload)
+            except PayloadError:
+                continue  # it would only be buried again; it stays on record, and the others are retried
+            yield from self.driver.push(failed.queue, body)
             yield from self.store.forget(failed.id)
             retried.append(failed.id)
         return retried

@@ -167,6 +167,26 @@ def giving_back_leaves_no_trace(bench: Bench) -> None:
     assert bench.sizes() == (1, 1, 0)
 
 
+def giving_back_in_reverse_restores_the_order(bench: Bench) -> None:
+    """What a stopping worker hands back waits as if nothing had happened."""
+    bodies = [bench.push() for _ in range(4)]
+    for job in reversed(bench.take(3)):
+        assert bench.do(bench.driver.give_back(job)) is True
+    assert bench.sizes() == (4, 0, 0)
+    assert [job.body for job in bench.take(9)] == bodies
+
+
+def pushing_many_keeps_delays_apart(bench: Bench) -> None:
+    """In one call jobs may be ready or delayed; each kind keeps its order. Pushing none is nothing."""
+    bodies = [bench.body() for _ in range(6)]
+    bench.do(bench.driver.push_many(bench.queue, []))
+    bench.do(bench.driver.push_many(bench.queue, [(body, n % 2 * 5.0) for n, body in enumerate(bodies)]))
+    assert bench.sizes() == (3, 3, 0)
+    assert [job.body for job in bench.take(9)] == bodies[::2]
+    bench.clock.advance(5)
+    assert {job.body for job in bench.take(9)} == set(bodies[1::2])
+
+
 def extending_renews_only_what_is_held(bench: Bench) -> None:
     """A renewed lease runs from now; a settled job has none."""
     bench.push()
@@ -179,6 +199,16 @@ def extending_renews_only_what_is_held(bench: Bench) -> None:
     assert bench.take() == []
     bench.clock.advance(31)
     assert len(bench.take()) == 1
+
+
+def a_renewed_lease_is_not_shorter_than_asked(bench: Bench) -> None:
+    """Also where a store counts whole seconds and the clock does not."""
+    bench.clock.advance(0.95)
+    bench.push()
+    held = bench.take()
+    assert bench.do(bench.driver.extend(held)) == [True]
+    bench.clock.advance(89.99)
+    assert bench.do(bench.other.reserve([bench.queue])) == []
 
 
 def the_same_bytes_twice_are_two_jobs(bench: Bench) -> None:
@@ -298,7 +328,10 @@ CHECKS: list[Callable[[Bench], None]] = [
     releasing_counts_the_attempt_rd_21,
     a_negative_delay_is_no_delay_rd_22,
     giving_back_leaves_no_trace,
+    giving_back_in_reverse_restores_the_order,
+    pushing_many_keeps_delays_apart,
     extending_renews_only_what_is_held,
+    a_renewed_lease_is_not_shorter_than_asked,
     the_same_bytes_twice_are_two_jobs,
     what_cannot_be_read_is_not_destroyed,
     only_the_payloads_own_attempts_are_raised,

@@ -3,10 +3,11 @@
 The plan is left standing there, as it would be by ``SIGKILL``: no ``except`` and no ``finally`` of it runs. What the
 store then holds is what the next process finds::
 
-    for steps in range(effects_of(lambda: driver.release(taken))):
+    for steps in range(effects_of(perform, driver.release(taken))):  # this one lives to the end
+        ...  # a fresh world with the job taken
         with contextlib.suppress(Crash):
             Crashing(perform, after=steps).run(driver.release(taken))
-        # the job must still be somewhere
+        ...  # the job must still be somewhere
 """
 
 from __future__ import annotations

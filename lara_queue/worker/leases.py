@@ -14,10 +14,10 @@ from typing import Any
 
 from lara_queue.errors import StoreError
 from lara_queue.plans import Effect, run, run_async
-from lara_queue.ports import Driver, Reservation
+from lara_queue.ports import Reservation
 from lara_queue.worker.core import WorkerCore
 
-__all__ = ["LeaseThread", "due", "keep_leases"]
+__all__ = ["LeaseThread", "due", "interval", "keep_leases"]
 
 logger = logging.getLogger("lara_queue")
 
@@ -48,8 +48,16 @@ def _note(held: Held, renewed: list[Reservation], still: list[bool], until: floa
             logger.warning("The lease of a job of queue %s was lost; another worker may run it too.", taken.queue)
 
 
-def _interval(driver: Driver) -> float:
-    return max(0.05, driver.retry_after / 4)
+def interval(retry_after: float) -> float:
+    """Seconds between two looks at the leases of that length.
+
+    The first lease of a job ends at a whole second, as Laravel's does, so up to one second of it may be missing. With
+    ``retry_after`` 1 it can be over before anybody has looked; from 2 on it cannot.
+
+    >>> interval(90), interval(2), interval(1)
+    (22.25, 0.25, 0.05)
+    """
+    return max(0.05, (retry_after - 1) / 4)
 
 
 class LeaseThread:
@@ -86,7 +94,7 @@ class LeaseThread:
 
     def _run(self) -> None:
         driver = self._core.driver
-        while not self._stop.wait(_interval(driver)):
+        while not self._stop.wait(interval(driver.retry_after)):
             self.renew()
 
     def renew(self) -> None:
@@ -110,7 +118,7 @@ async def keep_leases(
     held: Held = {}
     driver = core.driver
     while True:
-        await asyncio.sleep(_interval(driver))
+        await asyncio.sleep(interval(driver.retry_after))
         renewing = due(held, reservations(), driver.retry_after, core.clock())
         if not renewing:
             continue

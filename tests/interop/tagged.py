@@ -78,12 +78,17 @@ class _Comparison:
     def __init__(self, partial: bool) -> None:
         self.partial = partial
         self.seen: dict[str, object] = {}
+        self.first: dict[int, str] = {}  # path of each Python object that PHP must see as one, by id
 
     def value(self, tagged: Tagged, value: object, path: str) -> Iterator[str]:
         self.seen.setdefault(path, value)
         if tagged["t"] == "ref":
             yield from self.reference(tagged, value, path)
             return
+        if _is_one(value) and tagged["t"] != "enum":
+            first = self.first.setdefault(id(value), path)
+            if first != path:
+                yield f"{path}: to Python this is the same as {first}, to PHP another"
         if isinstance(value, PhpReference):
             value = value.value
         match tagged["t"]:
@@ -250,6 +255,11 @@ class _Untagging:
             item = self.value(prop["value"], f"{path}/{_step(prop['name'])}")
             made.__php_vars__[_mangled(prop, tagged["class"])] = item
         return made
+
+
+def _is_one(value: object) -> bool:
+    """True for what PHP must find to be the same wherever it stands; a list that Python shares is just copied."""
+    return isinstance(value, (PhpObject, PhpCustom, PhpReference)) or getattr(value, "shared", False) is True
 
 
 def _mangled(prop: Tagged, own_class: str) -> str:

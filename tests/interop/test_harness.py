@@ -16,6 +16,8 @@ from .tagged import assert_job, matches, mismatches, untag
 
 pytestmark = pytest.mark.live
 
+N = {"t": "str", "v": "n"}
+
 
 def test_laravel_runs_what_laravel_pushed(laravel: Laravel) -> None:
     pushed = {
@@ -116,6 +118,19 @@ def test_identity_counts(laravel: Laravel) -> None:
     command["payload"][1] = PhpReference(1)  # type: ignore[index]
     with pytest.raises(AssertionError, match="same as"):
         assert_job(expect, command)
+
+
+def test_identity_counts_the_other_way_round() -> None:
+    """PHP has two equal objects, or two slots of their own: Python must not have one."""
+    node = PhpObject("App\\Support\\Node", {"label": "n"})
+    described = {"t": "object", "class": node.class_name, "props": [{"name": "label", "vis": "public", "value": N}]}
+    pair = {"t": "array", "v": [[{"t": "int", "v": "0"}, described], [{"t": "int", "v": "1"}, described]]}
+    assert matches(pair, [node, copy.deepcopy(node)])
+    assert not matches(pair, [node, node])
+    slots = {"t": "array", "v": [[{"t": "int", "v": "0"}, N], [{"t": "int", "v": "1"}, N]]}
+    cell = PhpReference("n")
+    assert matches(slots, [PhpReference("n"), "n"])
+    assert not matches(slots, [cell, cell])
 
 
 def test_partial_comparison_still_compares(laravel: Laravel) -> None:

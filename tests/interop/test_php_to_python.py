@@ -172,12 +172,13 @@ def test_dispatched_to_the_queue_that_the_job_names(laravel: Laravel, python: Py
 
 
 def test_queues_are_taken_in_order_of_priority(laravel: Laravel, connect: Connect) -> None:
-    for queue in ("low", "high", "low", "middle", "high"):
-        laravel.push("list", queue)
+    order = ("low", "high", "low", "middle", "high", "low")
+    pushed = [(queue, laravel.push("list", queue).uuid) for queue in order]
 
     jobs = connect(max_concurrent_jobs=1).take(queue="high,middle,low")
 
-    assert [job.queue for job in jobs] == ["high", "high", "middle", "low", "low"]
+    wanted = sorted(pushed, key=lambda job: ("high", "middle", "low").index(job[0]))
+    assert [(job.queue, job.uuid) for job in jobs] == wanted
 
 
 def test_many_at_once_each_once(laravel: Laravel, connect: Connect) -> None:

@@ -216,6 +216,26 @@ def test_garbage_is_buried_and_the_worker_goes_on(face: Face) -> None:
     assert face.size() == 0
 
 
+def test_retrying_all_leaves_what_cannot_be_read_on_record(face: Face) -> None:
+    def fails(job: Job) -> None:
+        raise ValueError("no")
+
+    face.handler(fails)
+    face.push_raw(b"garbage")
+    face.push("App\\Jobs\\X", {})
+    face.listen(stop_when_empty=True)
+    dead = face.get_dead_letter_jobs()
+    assert [face.reprocess_dead_letter_job(entry) for entry in dead] == [bool(e["original_job"]) for e in dead]
+    assert face.size() == 1
+    assert [failed.payload for failed in face.queue_failed()] == [b"garbage"]
+
+
+def test_laraqueues_own_arguments_are_taken(kind: Any) -> None:
+    face = Face(kind, horizon_metrics_enabled=True, horizon_ttl=1, retry_tracking_ttl=1, max_retry_tracking=1)
+    assert face.size() == 0
+    face.close()
+
+
 def test_a_coroutine_past_its_timeout_is_ended(face: Face) -> None:
     import asyncio
 

@@ -109,7 +109,8 @@ class RedisDriver:
         """For each job: True when it was still ours and now is for another ``retry_after`` seconds."""
         if not taken:
             return []
-        expires = self._due(self.retry_after)
+        # Rounded up: a renewed lease must not be shorter than asked. The first one has the score Laravel writes.
+        expires = math.ceil(self._clock() + self.retry_after)
         by_queue: dict[str, list[int]] = {}
         for i, one in enumerate(taken):
             by_queue.setdefault(one.queue, []).append(i)

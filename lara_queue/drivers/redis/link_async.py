@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from functools import partial
 from typing import Any
 
+from hiredis import pack_command
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from lara_queue.drivers.redis.links import Recipe, blocking_seconds, caused, command, command_with_source, translate
@@ -26,15 +28,11 @@ from lara_queue.drivers.redis.reserving import undo
 from lara_queue.errors import StoreUnreachable
 from lara_queue.plans import WAIT, Call
 
-try:
-    from hiredis import pack_command
-except ImportError:  # pragma: no cover  # hiredis is a dependency, but redis-py does without
-    pack_command = None  # type: ignore[assignment]
-
 __all__ = ["AsyncRedisLink"]
 
 _IDLE = 1.0  # seconds after which a connection is looked at before it is used again: the server may have hung up
 _MOST = 500  # arguments in a merged call
+_PATIENCE = 10.0  # seconds that a cancelled reserve, or a close, waits for what was asked
 
 _MERGED = {"push": 0, "later": 0, "delete": 1, "release": 2, "give_back": 3}
 """Scripts whose calls can be merged, with the number of arguments for each character of the answer (0: no answer)."""
@@ -50,7 +48,7 @@ class AsyncRedisLink:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line] = weakref.WeakKeyDictionary()
+        self._lines: dict[asyncio.AbstractEventLoop, _Line] = {}
         self._last: tuple[asyncio.AbstractEventLoop, _Line] | None = None
 
     async def call(self, name: str, args: tuple[Any, ...]) -> Any:
@@ -79,6 +77,8 @@ class AsyncRedisLink:
             return last[1]
         line = self._lines.get(loop)
         if line is None:
+            for closed in [known for known in self._lines if known.is_closed()]:
+                del self._lines[closed]
             line = self._lines[loop] = _Line(loop, self.recipe)
         self._last = (loop, line)
         return line
@@ -106,6 +106,7 @@ class _Line:
         self._connection: Any = None
         self._used = 0.0
         self._waiting: list[tuple[Any, float]] = []
+        self._unknown: list[_Asked] = []
 
     def ask(self, name: str, args: tuple[Any, ...]) -> asyncio.Future[Any]:
         """The answer to come."""
@@ -122,9 +123,9 @@ class _Line:
             return await asyncio.shield(asked)
         except asyncio.CancelledError:
             await _finished([asked])
-            if asked.exception() is None:
+            if asked.done() and asked.exception() is None:
                 await _finished([self.ask(*call) for call in undo(args, asked.result())])
-            raise
+            raise  # what could not be put back comes back when its lease runs out
 
     async def wait(self, seconds: float, keys: Sequence[bytes]) -> bool:
         """True when a token came on one of the lists, False after so many seconds without.
@@ -142,18 +143,16 @@ class _Line:
         try:
             if connection is None:
                 connection = self._recipe.make(blocking=limit)
-            elif await _has_ended(connection):  # nothing was asked, so this can only be the end
+            elif await _has_ended(connection):
                 await connection.disconnect(nowait=True)
             await connection.send_packed_command(connection.pack_command("BLPOP", *keys, f"{seconds:.3f}"))
             answer = await connection.read_response(disable_decoding=True)
-        except ResponseError as refused:
-            self._waiting.append((connection, limit))
-            raise translate(refused, self._recipe.where) from refused
         except (RedisError, OSError) as error:
             if connection is not None:
                 await connection.disconnect(nowait=True)
+            self._used = 0.0  # the other connection leads to the same place: look before it is used
             raise translate(error, self._recipe.where) from error
-        except BaseException:
+        except asyncio.CancelledError:
             if connection is not None:
                 await connection.disconnect(nowait=True)
             raise
@@ -178,70 +177,63 @@ class _Line:
                 basket, self._basket = self._basket, []
                 sent = _merge(basket)
                 await self._exchange(sent)
-        except BaseException as error:  # cancelled with the loop; whoever waits must not wait for ever
+        except asyncio.CancelledError as error:  # with the loop; whoever waits must not wait for ever
             gone = StoreUnreachable(f"The connection to Redis at {self._recipe.where} was closed before it answered.")
-            gone.__cause__ = error
-            for asked in sent:
-                asked.tell(gone)
-            for _, _, future in self._basket:
-                _tell(future, gone)
-            self._basket = []
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                await connection.disconnect(nowait=True)
+            left, self._basket = self._basket, []
+            for asked in [*sent, *_merge(left)]:
+                asked.tell(caused(copy(gone), error))
+            await self._drop()
             raise
         finally:
             self._pump = None
 
     async def _exchange(self, sent: list[_Asked]) -> None:
-        where = self._recipe.where
-        unknown: list[_Asked] = []
-        done = 0
+        """Send the commands in one write and hand out the answers; an error goes to those it is about."""
+        left = deque(sent)
         try:
             connection = await self._connected()
-            await connection.send_packed_command(_packed(connection, [command(a.name, a.args) for a in sent]))
-            for asked in sent:
-                try:
-                    answer = await connection.read_response(disable_decoding=True)
-                except NoScriptError as error:
-                    if asked.name in SCRIPTS:
-                        unknown.append(asked)
-                        done += 1
-                        continue
-                    answer = caused(translate(error, where), error)
-                except ResponseError as error:
-                    answer = caused(translate(error, where), error)
-                done += 1
-                asked.tell(answer)
-            while unknown:  # the server has forgotten a script, so it was not run: send its text
-                asked = unknown[0]
-                packed = _packed(connection, [command_with_source(asked.name, asked.args)])
+            left, packed = _packed(sent, command)
+            await connection.send_packed_command(packed)
+            unknown = await self._hand_out(connection, left)
+            if unknown:  # the server has forgotten scripts, so these were not run: send the scripts' text
+                left, packed = _packed(unknown, command_with_source)
                 await connection.send_packed_command(packed)
-                try:
-                    answer = await connection.read_response(disable_decoding=True)
-                except ResponseError as error:
-                    answer = caused(translate(error, where), error)
-                asked.tell(answer)
-                del unknown[0]
+                await self._hand_out(connection, left)
             self._used = time.monotonic()
-        except (RedisError, OSError) as error:
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                await connection.disconnect(nowait=True)
-            for asked in [*unknown, *sent[done:]]:
-                asked.tell(caused(translate(error, where), error))
+        except Exception as error:
+            await self._drop()
+            known = isinstance(error, RedisError | OSError)
+            for asked in [*left, *self._unknown]:
+                asked.tell(caused(translate(error, self._recipe.where), error) if known else error)
+        finally:
+            self._unknown = []
+
+    async def _hand_out(self, connection: Any, left: deque[_Asked]) -> list[_Asked]:
+        """Read an answer for each and hand it on; those whose script the server does not know are returned."""
+        where = self._recipe.where
+        unknown = self._unknown = []
+        while left:
+            try:
+                answer = await connection.read_response(disable_decoding=True)
+            except ResponseError as error:
+                if isinstance(error, NoScriptError) and left[0].name in SCRIPTS:
+                    unknown.append(left.popleft())
+                    continue
+                answer = caused(translate(error, where), error)
+            left.popleft().tell(answer)
+        return unknown
+
+    async def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.disconnect(nowait=True)
 
     async def _connected(self) -> Any:
         connection = self._connection
         if connection is None:
             connection = self._connection = self._recipe.make()
-        elif time.monotonic() - self._used > _IDLE:
-            try:
-                ended = await _has_ended(connection)  # nothing was asked, so it can only be the end
-            except (RedisError, OSError):
-                ended = True
-            if ended:
-                await connection.disconnect(nowait=True)  # it connects again when it sends
+        elif time.monotonic() - self._used > _IDLE and await _has_ended(connection):
+            await connection.disconnect(nowait=True)  # it connects again when it sends
         return connection
 
 
@@ -289,7 +281,11 @@ def _merged(name: str, keys: Any, group: list[tuple[tuple[Any, ...], asyncio.Fut
         group = group[taken:]
 
         def tell(answer: Any, shares: list[tuple[asyncio.Future[Any], int]] = shares) -> None:
-            if not step or isinstance(answer, BaseException):
+            if isinstance(answer, BaseException):
+                for future, _ in shares:  # to each an exception of his own, or their tracebacks would mix
+                    _tell(future, caused(copy(answer), answer.__cause__))
+                return
+            if not step:
                 for future, _ in shares:
                     _tell(future, answer)
                 return
@@ -310,25 +306,41 @@ def _tell(future: asyncio.Future[Any], answer: Any) -> None:
         future.set_result(answer)
 
 
-async def _finished(futures: Iterable[asyncio.Future[Any]]) -> None:
-    """Wait until they are done, however often this task is cancelled meanwhile."""
-    left = [future for future in futures if not future.done()]
-    while left:
+async def _finished(futures: Sequence[asyncio.Future[Any]]) -> None:
+    """Wait until they are done, or for ten seconds, however often this task is cancelled meanwhile."""
+    until = time.monotonic() + _PATIENCE
+    while left := [future for future in futures if not future.done()]:
+        seconds = until - time.monotonic()
+        if seconds <= 0:
+            return
         try:
-            await asyncio.wait(left)
+            await asyncio.wait(left, timeout=seconds)
         except asyncio.CancelledError:
-            pass  # the first cancellation is raised again when they are done
-        left = [future for future in left if not future.done()]
+            pass  # whoever waits here has one to raise already
+    for future in futures:
+        future.cancelled() or future.exception()  # seen, so nobody is told that it never was
 
 
 async def _has_ended(connection: Any) -> bool:
-    """True when there is anything to read although nothing was asked; redis-py renamed the call in version 8."""
-    look = getattr(connection, "can_read", None) or connection.can_read_destructive
-    return bool(await look())
+    """True when there is anything to read although nothing was asked: that can only be the end."""
+    look = getattr(connection, "can_read", None) or connection.can_read_destructive  # renamed in redis-py 8
+    try:
+        return bool(await look())
+    except (RedisError, OSError):
+        return True
 
 
-def _packed(connection: Any, commands: Sequence[tuple[Any, ...]]) -> list[bytes]:
-    if pack_command is None:
-        packed: list[bytes] = connection.pack_commands(commands)
-        return packed
-    return [b"".join([pack_command(one) for one in commands])]
+def _packed(
+    sent: Iterable[_Asked], word: Callable[[str, tuple[Any, ...]], tuple[Any, ...]]
+) -> tuple[deque[_Asked], list[bytes]]:
+    """Those that can be sent, and the bytes to send; whoever asked what no bytes can be made of is told so."""
+    able: deque[_Asked] = deque()
+    pieces: list[bytes] = []
+    for asked in sent:
+        try:
+            pieces.append(pack_command(word(asked.name, asked.args)))
+        except Exception as error:
+            asked.tell(error)
+        else:
+            able.append(asked)
+    return able, [b"".join(pieces)]

@@ -7,6 +7,7 @@ answer can never reach the wrong question. So threads and nested calls need no l
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Sequence
@@ -49,6 +50,7 @@ class SyncRedisLink:
             if isinstance(answer, NoScriptError) and name in SCRIPTS:
                 answer = self._exchange(connection, [command_with_source(name, args)])[0]
         except (RedisError, OSError) as error:
+            self.close()  # the others led to the same place
             raise translate(error, self.recipe.where) from error
         self._free.append((connection, time.monotonic()))
         if isinstance(answer, ResponseError):
@@ -65,6 +67,7 @@ class SyncRedisLink:
                 if isinstance(answers[i], NoScriptError) and call.name in SCRIPTS:
                     answers[i] = self._exchange(connection, [command_with_source(call.name, call.args)])[0]
         except (RedisError, OSError) as error:
+            self.close()
             raise translate(error, where) from error
         self._free.append((connection, time.monotonic()))
         return [caused(translate(a, where), a) if isinstance(a, ResponseError) else a for a in answers]
@@ -72,8 +75,9 @@ class SyncRedisLink:
     def close(self) -> None:
         """Close the connections that are not in use; a later call opens new ones."""
         for connections in (self._free, self._waiting):
-            while connections:
-                connections.pop()[0].disconnect()
+            with contextlib.suppress(IndexError):  # another thread may take the last one
+                while True:
+                    connections.pop()[0].disconnect()
 
     def _exchange(self, connection: Any, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Send the commands, read an answer for each; closes the connection unless all of that went well."""
@@ -113,12 +117,13 @@ class SyncRedisLink:
         try:
             if connection is None:
                 connection = self.recipe.make(blocking=limit)
-            elif connection.can_read(0):  # nothing was asked, so this can only be the end
+            elif _has_ended(connection):
                 connection.disconnect()
             answer = self._exchange(connection, [("BLPOP", *keys, f"{seconds:.3f}")])[0]
         except (RedisError, OSError) as error:
             if connection is not None:
                 connection.disconnect()
+            self.close()
             raise translate(error, self.recipe.where) from error
         self._waiting.append((connection, limit))
         if isinstance(answer, ResponseError):
@@ -131,15 +136,19 @@ class SyncRedisLink:
             connection, used = self._free.pop()
         except IndexError:
             return self.recipe.make()
-        if time.monotonic() - used > _IDLE:
-            try:
-                if connection.can_read(0):
-                    connection.disconnect()  # it connects again when it sends
-            except (RedisError, OSError):
-                connection.disconnect()
+        if time.monotonic() - used > _IDLE and _has_ended(connection):
+            connection.disconnect()  # it connects again when it sends
         return connection
 
     def _check_fork(self) -> None:
         """A child process must not talk on its parent's connections."""
         if os.getpid() != self._pid:
             self._free, self._waiting, self._pid = [], [], os.getpid()
+
+
+def _has_ended(connection: Any) -> bool:
+    """True when there is anything to read although nothing was asked: that can only be the end."""
+    try:
+        return bool(connection.can_read(0))
+    except (RedisError, OSError):
+        return True

@@ -8,10 +8,11 @@ time limit that fits the wait. So a client with ``decode_responses=True`` works,
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 import redis
 import redis.asyncio
@@ -34,6 +35,7 @@ from lara_queue.errors import ConfigurationError, ScriptMissing, StoreError, Sto
 __all__ = ["Face", "Recipe", "blocking_seconds", "caused", "command", "command_with_source", "translate"]
 
 Face = Literal["sync", "async"]
+E = TypeVar("E", bound=BaseException)
 
 _OURS = ("decode_responses", "retry", "retry_on_error", "retry_on_timeout", "event_dispatcher", "himport_registry")
 """Settings of a client that are replaced, or that belong to its own pool. So do the maintenance ones."""
@@ -74,7 +76,7 @@ class Recipe:
                 raise ConfigurationError(
                     f"The client has a redis_connect_func, which works in its own face only; give the {face} client."
                 )
-            settings = {name: value for name, value in settings.items() if name not in _ONE_FACED}
+            settings = _fitting(settings, kind)
             if "client_class" in settings:  # of fakeredis
                 settings["client_class"] = redis.Redis if face == "sync" else redis.asyncio.Redis
         return cls(kind, settings)
@@ -157,7 +159,7 @@ def translate(error: BaseException, where: str) -> StoreError:
     return StoreError(f"Redis at {where} answered in a way that was not understood: {text}.")
 
 
-def caused(error: StoreError, cause: BaseException) -> StoreError:
+def caused(error: E, cause: BaseException | None) -> E:
     """The error with its cause, for one that is handed over and not raised here."""
     error.__cause__ = cause
     return error
@@ -165,6 +167,15 @@ def caused(error: StoreError, cause: BaseException) -> StoreError:
 
 def _face_of(kind: Any) -> Face:
     return "async" if issubclass(kind, redis.asyncio.connection.AbstractConnection) else "sync"
+
+
+def _fitting(settings: Mapping[str, Any], kind: Any) -> dict[str, Any]:
+    """The settings that the connection class of the other face has too; those that it lacks must not be in use."""
+    known = {name for base in kind.__mro__ for name in inspect.signature(base.__init__).parameters}
+    for name, value in settings.items():
+        if name not in known and value:
+            raise ConfigurationError(f"{kind.__module__} has no {name!r}; give the client of the other face.")
+    return {name: value for name, value in settings.items() if name in known and name not in _ONE_FACED}
 
 
 def _other_face(kind: Any) -> Any:
