@@ -155,8 +155,8 @@ class AsyncQueue(QueueBase):
 
     async def reprocess_dead_letter_job(self, job_data: Mapping[str, Any]) -> bool:
         """True when a failure from :meth:`get_dead_letter_jobs` went back to its queue."""
-        found = id_of(job_data)
-        return bool(found and await self.failed.retry(found))
+        plans = Failures(self._failed, self.driver, self.clock)
+        return await self._drive(plans.reprocess(id_of(job_data)))
 
     async def clear_dead_letter_queue(self) -> int:
         """How many failures were deleted."""

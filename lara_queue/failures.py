@@ -38,8 +38,8 @@ class Failures:
     def retry(self, ids: str | Sequence[str] = "all", *, queue: str | None = None) -> Plan[list[str]]:
         """The ids of the jobs that went back to their queues with no attempt counted.
 
-        ``ids`` is an id, several, or ``"all"`` (of one ``queue``, if given). A failure whose payload cannot be read
-        stays where it is. A job is put back before its record is removed: after a crash in between it is there twice
+        ``ids`` is an id, several, or ``"all"`` (of one ``queue``, if given). Among all, one whose payload cannot be
+        read stays where it is; asked for by its id it raises :class:`~lara_queue.errors.PayloadError`. A job is put back before its record is removed: after a crash in between it is there twice
         rather than not at all. Mirrors ``RetryCommand``.
         """
         retried: list[str] = []
@@ -55,11 +55,22 @@ class Failures:
             try:
                 body = retry_payload(failed.payload)
             except PayloadError:
+                if ids != "all":
+                    raise
                 continue  # it would only be buried again; it stays on record, and the others are retried
             yield from self.driver.push(failed.queue, body)
             yield from self.store.forget(failed.id)
             retried.append(failed.id)
         return retried
+
+    def reprocess(self, id: str | None) -> Plan[bool]:
+        """True when there was such a failure and its job went back; LaraQueue 1.x's call, which raises nothing."""
+        if id is None:
+            return False
+        try:
+            return bool((yield from self.retry(id)))
+        except PayloadError:
+            return False
 
     def forget(self, id: str) -> Plan[bool]:
         """True when there was such a failure and it is gone."""

@@ -151,8 +151,8 @@ class Queue(QueueBase):
 
     def reprocess_dead_letter_job(self, job_data: Mapping[str, Any]) -> bool:
         """True when a failure from :meth:`get_dead_letter_jobs` went back to its queue."""
-        found = id_of(job_data)
-        return bool(found and self.failed.retry(found))
+        plans = Failures(self._failed, self.driver, self.clock)
+        return self._drive(plans.reprocess(id_of(job_data)))
 
     def clear_dead_letter_queue(self) -> int:
         """How many failures were deleted."""

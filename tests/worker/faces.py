@@ -40,6 +40,11 @@ class Face:
         found = self.queue.failed.all()
         return self._runner.run(found) if self._runner is not None else found
 
+    def queue_retry_all(self) -> list[str]:
+        """The ids of what went back."""
+        retried = self.queue.failed.retry("all")
+        return self._runner.run(retried) if self._runner is not None else retried
+
     def close(self) -> None:
         if self._runner is None:
             self.queue.close()

@@ -228,6 +228,9 @@ def test_retrying_all_leaves_what_cannot_be_read_on_record(face: Face) -> None:
     assert [face.reprocess_dead_letter_job(entry) for entry in dead] == [bool(e["original_job"]) for e in dead]
     assert face.size() == 1
     assert [failed.payload for failed in face.queue_failed()] == [b"garbage"]
+    face.listen(stop_when_empty=True)
+    assert len(face.queue_retry_all()) == 1
+    assert [failed.payload for failed in face.queue_failed()] == [b"garbage"]
 
 
 def test_laraqueues_own_arguments_are_taken(kind: Any) -> None:
