@@ -39,8 +39,9 @@ class Failures:
         """The ids of the jobs that went back to their queues with no attempt counted.
 
         ``ids`` is an id, several, or ``"all"`` (of one ``queue``, if given). Among all, one whose payload cannot be
-        read stays where it is; asked for by its id it raises :class:`~lara_queue.errors.PayloadError`. A job is put back before its record is removed: after a crash in between it is there twice
-        rather than not at all. Mirrors ``RetryCommand``.
+        read stays where it is; asked for by its id it raises :class:`~lara_queue.errors.PayloadError`. A job is put
+        back before its record is removed: after a crash in between it is there twice rather than not at all. Mirrors
+        ``RetryCommand``.
         """
         retried: list[str] = []
         if ids == "all":
