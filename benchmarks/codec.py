@@ -1,6 +1,9 @@
 """How fast the PHP codec is, beside phpserialize and PHP itself, on the commands of real Laravel jobs.
 
-    python benchmarks/codec.py [--rounds 15] [--golden tests/golden/laravel]
+    python benchmarks/codec.py [--rounds 15] [--golden tests/golden/laravel] [--second tests/golden/second/jobs.jsonl]
+
+There are two corpora: commands that exercise Laravel, and a second one of other classes with random values, which is
+chosen for its variety: large values, odd names and every kind of object, hardly two alike.
 
 Every round times all of them in turn, and the medians are compared, so that a busy machine slows them down alike. The
 ratio to phpserialize is taken on the commands that it can read (enums and references are beyond it); ours is shown for
@@ -56,6 +59,16 @@ def commands(folder: Path) -> list[bytes]:
             command = data.get("command") if isinstance(data, dict) else None
             if isinstance(command, str) and command.startswith("O:"):
                 found[command.encode()] = None
+    return list(found)
+
+
+def second(path: Path) -> list[bytes]:
+    """Every command of the second corpus, once."""
+    found: dict[bytes, None] = {}
+    for line in path.read_text().splitlines():
+        record = json.loads(line)
+        text = record.get("serialized")
+        found[base64.b64decode(record["serialized_b64"]) if text is None else text.encode()] = None
     return list(found)
 
 
@@ -118,17 +131,22 @@ def php(inputs: list[bytes]) -> Iterator[Callable[[str], float] | None]:
 
 
 def main() -> None:
+    golden = ROOT / "tests" / "golden"
     parser = argparse.ArgumentParser(description="The PHP codec beside phpserialize and PHP.")
     parser.add_argument("--rounds", type=int, default=15, help="how often each is timed; the median counts")
-    parser.add_argument(
-        "--golden", type=Path, default=ROOT / "tests" / "golden" / "laravel", help="folder of laravel-*.jsonl"
-    )
+    parser.add_argument("--golden", type=Path, default=golden / "laravel", help="folder of laravel-*.jsonl")
+    parser.add_argument("--second", type=Path, default=golden / "second" / "jobs.jsonl", help="the second corpus")
     options = parser.parse_args()
+    compare("commands of real jobs", commands(options.golden), options.rounds)
+    print()
+    compare("commands of the second corpus", second(options.second), options.rounds)
 
-    every = commands(options.golden)
+
+def compare(what: str, every: list[bytes], rounds: int) -> None:
+    """Time everybody on these commands, and print it."""
     common = [command for command in every if readable(command)]
     values = sum(count_values(loads(command)) for command in common)
-    print(f"{len(every)} commands of real jobs, {len(common)} of them readable by phpserialize ({values} values)")
+    print(f"{len(every)} {what}, {len(common)} of them readable by phpserialize ({values} values)")
 
     with php(common) as ask:
         loaded_common, loaded_every = [loads(c) for c in common], [loads(c) for c in every]
@@ -150,7 +168,7 @@ def main() -> None:
                 run["PHP"] = lambda name=name: ask(name)  # type: ignore[misc]
         for name, run in runs.items():
             times: dict[str, list[float]] = {who: [] for who in run}
-            for _ in range(options.rounds):
+            for _ in range(rounds):
                 for who, action in run.items():
                     times[who].append(action())
             median = {who: statistics.median(seconds) for who, seconds in times.items()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from lara_queue._version import __version__
 from lara_queue.aio import AsyncQueue
+from lara_queue.application import Laravel
 from lara_queue.errors import LaraQueueError
 from lara_queue.job import Job
 from lara_queue.laravel.binding import php_class
@@ -21,6 +22,7 @@ __all__ = [
     "AsyncQueue",
     "Job",
     "LaraQueueError",
+    "Laravel",
     "MetricsCollector",
     "Queue",
     "RetryConfig",

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 from typing_extensions import Unpack
 
 from lara_queue import inspection
+from lara_queue.bus.pending import Batch
 from lara_queue.dead_letters import as_dead_letter, id_of
 from lara_queue.facade import QueueBase
 from lara_queue.failures import Failures
@@ -16,6 +17,8 @@ from lara_queue.lifecycle.stop import StopReason
 from lara_queue.plans import Plan, run_async
 from lara_queue.ports import FailedJob
 from lara_queue.producer import Delay, JobOptions, PushOptions
+from lara_queue.results.values import Result
+from lara_queue.schedule.beside import ScheduleTask
 from lara_queue.worker.aio import AsyncWorker, perform_async
 
 __all__ = ["AsyncFailedJobs", "AsyncQueue"]
@@ -74,10 +77,18 @@ class AsyncQueue(QueueBase):
         return await self._drive(self._producer.bulk(jobs, options))
 
     async def push_raw(
-        self, payload: bytes | str | Mapping[str, Any], queue: str | None = None, *, delay: Delay = None
+        self,
+        payload: bytes | str | Mapping[str, Any],
+        queue: str | None = None,
+        *,
+        delay: Delay = None,
+        connection: Any = None,
     ) -> str | None:
-        """The store's id of a payload that is stored as it is. Mirrors ``Queue::pushRaw``."""
-        return await self._drive(self._producer.push_raw(payload, queue, delay))
+        """The store's id of a payload that is stored as it is; ``connection`` as for :meth:`push`.
+
+        Mirrors ``Queue::pushRaw``.
+        """
+        return await self._drive(self._producer.push_raw(payload, queue, delay, connection))
 
     # -- running ----------------------------------------------------------------
 
@@ -90,9 +101,11 @@ class AsyncQueue(QueueBase):
         worker = AsyncWorker(self._core(options))
         self._workers.append(worker)
         try:
-            return await worker.run()
+            async with ScheduleTask(self._scheduler, lambda effect: perform_async(effect, self.emitter.tell)):
+                return await worker.run()
         finally:
             self._workers.remove(worker)
+            await self._results.drain()
             await self.close()  # the loop may end with us, as in asyncio.run(queue.listen()); later calls reconnect
 
     async def work_once(self, **options: Any) -> bool:
@@ -100,6 +113,13 @@ class AsyncQueue(QueueBase):
         core = self._core({"sleep": 0, **options, "once": True})
         await AsyncWorker(core).run()
         return core.jobs > 0
+
+    async def run_schedule(self) -> list[str]:
+        """The uuids of the jobs of :meth:`cron` that were due and have been pushed; none while another process leads.
+
+        For programs without a worker, called once a minute; :meth:`listen` does it by itself. Mirrors ``schedule:run``.
+        """
+        return await self._drive(self._scheduler.once())
 
     # -- inspecting ----------------------------------------------------------------
 
@@ -139,8 +159,29 @@ class AsyncQueue(QueueBase):
         return await self._drive(self.driver.clear(queue or self.queue))
 
     async def health(self) -> dict[str, Any]:
-        """Whether the store answers and what waits there; never raises for a store that is away."""
-        return await self._drive(inspection.health(self.driver, self.queue, self.clock, len(self._in_hand)))
+        """Whether the store answers, what waits there, and whether this object's workers are well.
+
+        Never raises for a store that is away. See :func:`lara_queue.inspection.health` for the keys.
+        """
+        in_hand, cores = list(self._in_hand.values()), [worker.core for worker in self._workers]
+        return await self._drive(inspection.health(self.driver, self.queue, self.clock, in_hand, cores))
+
+    async def find_batch(self, id: str) -> Batch | None:
+        """The batch with that id, as it is now, or None. Mirrors ``Bus::findBatch``."""
+        return await self._drive(self._find_batch(id))
+
+    async def result(self, uuid: str, *, timeout: float | None = 0) -> Result:
+        """What is known of a job by its uuid: its state, what its handler returned, how far it is.
+
+        Parameters:
+            uuid: what :meth:`push` returned.
+            timeout: seconds to wait for the job to finish or fail; 0 looks once, None waits for ever. Whatever is
+                known then is returned: see :attr:`~lara_queue.results.values.Result.ready`.
+
+        Needs ``cache=``, and ``results=`` where the job is run. Raises
+        :class:`~lara_queue.errors.ConfigurationError` without a cache.
+        """
+        return await self._drive(self._result(uuid, timeout))
 
     # -- failures ----------------------------------------------------------------
 
@@ -155,7 +196,7 @@ class AsyncQueue(QueueBase):
 
     async def reprocess_dead_letter_job(self, job_data: Mapping[str, Any]) -> bool:
         """True when a failure from :meth:`get_dead_letter_jobs` went back to its queue."""
-        plans = Failures(self._failed, self.driver, self.clock)
+        plans = Failures(self._failed, self.driver, self.clock, self.connection)
         return await self._drive(plans.reprocess(id_of(job_data)))
 
     async def clear_dead_letter_queue(self) -> int:
@@ -164,7 +205,7 @@ class AsyncQueue(QueueBase):
 
     async def close(self) -> None:
         """Close the connections; the next call opens them anew."""
-        await self._drive(inspection.close(self.driver, self._failed, self._cache))
+        await self._drive(inspection.close(*self._ports()))
 
     async def __aenter__(self) -> AsyncQueue:
         return self
@@ -178,7 +219,7 @@ class AsyncFailedJobs:
 
     def __init__(self, queue: AsyncQueue) -> None:
         self._drive = queue._drive
-        self._plans = Failures(queue._failed, queue.driver, queue.clock)
+        self._plans = Failures(queue._failed, queue.driver, queue.clock, queue.connection)
 
     async def all(self, queue: str | None = None, limit: int | None = None) -> list[FailedJob]:
         """The failures, newest first."""

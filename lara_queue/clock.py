@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
 import string
@@ -16,6 +17,8 @@ Clock = Callable[[], float]
 
 _ALPHABET = string.ascii_letters + string.digits
 _chance = random.Random(secrets.randbits(128))
+if hasattr(os, "register_at_fork"):  # or every child would make its parent's next identifiers
+    os.register_at_fork(after_in_child=lambda: _chance.seed(secrets.randbits(128)))
 
 
 def system_clock() -> float:

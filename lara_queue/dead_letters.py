@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,12 +32,18 @@ def as_dead_letter(failed: FailedJob) -> dict[str, Any]:
     entry["original_job"] = original
     entry["error"] = {
         "type": kind.rpartition(".")[2],
-        "message": message.rpartition(" in ")[0] or message,
+        "message": _without_place(message),
         "timestamp": failed.failed_at,
     }
     entry["retry_count"] = attempts if isinstance(attempts, int) else 0
     entry["exception"] = failed.exception
     return entry
+
+
+def _without_place(line: str) -> str:
+    """The message without the file and line that follow it in PHP's text."""
+    message, _, place = line.rpartition(" in ")
+    return message if re.fullmatch(r".+:\d+", place) and message else line
 
 
 def id_of(entry: Mapping[str, Any]) -> str | None:

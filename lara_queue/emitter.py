@@ -8,8 +8,9 @@ listener that raises is logged, the others still hear, and no job is harmed.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pyee.asyncio import AsyncIOEventEmitter
@@ -22,8 +23,38 @@ __all__ = ["AsyncEmitter", "Emitter", "emitter_for"]
 logger = logging.getLogger("lara_queue")
 
 
-class Emitter(EventEmitter):
+class _Answers:
+    """What both emitters can say besides being told; ``_events`` is pyee's own: event to listener to what is called."""
+
+    _events: dict[str, Any]
+
+    def hears(self, event: str) -> bool:
+        """True when anybody listens; for whoever would have to make the event only to find out."""
+        return event in self._events
+
+    def answers(self, event: Event) -> Iterator[Any]:
+        """What each listener answers, one after the other; one that raises is logged and answers nothing.
+
+        For the one event that is a question: Laravel's worker takes no job while a listener of ``Looping`` says no.
+        """
+        for function in list(self._events.get(event.name, {}).values()):
+            try:
+                yield function(event)
+            except Exception:
+                logger.exception("A listener failed: %r", function)
+
+
+class Emitter(_Answers, EventEmitter):
     """A pyee emitter whose listeners cannot hurt anybody: one that raises is logged."""
+
+    def allows(self, event: Event) -> bool:
+        """False when the first listener that answers at all answers False; ``Dispatcher::until``."""
+        for answer in self.answers(event):
+            if inspect.iscoroutine(answer):
+                answer.close()  # nobody can wait for it here
+            elif answer is not None:
+                return answer is not False
+        return True
 
     def tell(self, event: Event) -> None:
         """Let the listeners of ``event`` know; costs one look-up when there are none."""
@@ -41,8 +72,21 @@ class Emitter(EventEmitter):
             logger.exception("A listener failed: %r", f)
 
 
-class AsyncEmitter(AsyncIOEventEmitter):
+class AsyncEmitter(_Answers, AsyncIOEventEmitter):
     """The same for asyncio: coroutine listeners run as tasks, and one that raises is logged."""
+
+    async def allows(self, event: Event) -> bool:
+        """False when the first listener that answers at all answers False; coroutine listeners are awaited."""
+        for answer in self.answers(event):
+            if inspect.isawaitable(answer):
+                try:
+                    answer = await answer
+                except Exception:
+                    logger.exception("A listener failed")
+                    continue
+            if answer is not None:
+                return answer is not False
+        return True
 
     def tell(self, event: Event) -> None:
         """Let the listeners of ``event`` know; costs one look-up when there are none."""

@@ -5,7 +5,7 @@
     LaraQueueError
     ├── ConfigurationError          the program was set up wrongly: a URL, an option, a missing extra
     │   ├── UnknownDriver           no store speaks this URL scheme
-    │   ├── MissingExtra            the store's client library is not installed; says which extra brings it
+    │   ├── MissingExtra            a package is not installed; says which extra brings it
     │   └── HandlerError            a handler was registered wrongly
     ├── StoreError                  the queue's store answered badly
     │   ├── StoreUnreachable        the store could not be reached, or the connection broke
@@ -70,7 +70,7 @@ class UnknownDriver(ConfigurationError):
 
 
 class MissingExtra(ConfigurationError):
-    """A store needs a package that is not installed; the message has the ``pip install`` line."""
+    """Something needs a package that is not installed; the message has the ``pip install`` line."""
 
 
 class HandlerError(ConfigurationError):

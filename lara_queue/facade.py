@@ -8,23 +8,36 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, overload
 
+from lara_queue.batches.connect import open_batch_store
+from lara_queue.builders import Builders
+from lara_queue.bus.keys import release_of
+from lara_queue.bus.services import Services, new_owner
 from lara_queue.cache.connect import open_cache
+from lara_queue.claims import Claims
 from lara_queue.clock import Clock, system_clock
 from lara_queue.drivers import DriverSettings, open_driver
+from lara_queue.drivers.after_commit import AfterCommit
 from lara_queue.emitter import emitter_for
 from lara_queue.errors import ConfigurationError
 from lara_queue.failed.connect import open_failed_store
+from lara_queue.inline import bind_inline
 from lara_queue.job import Job
 from lara_queue.laravel.encrypter import Encrypter
 from lara_queue.lifecycle.backoff import RetryConfig, RetryStrategy
 from lara_queue.metrics.collector import MetricsCollector
+from lara_queue.middleware.base import Middleware
 from lara_queue.options import WorkerOptions
-from lara_queue.ports import Cache, Driver, FailedStore
+from lara_queue.ports import BatchStore, Cache, Driver, FailedStore
 from lara_queue.producer import Producer
 from lara_queue.registry import Registry
+from lara_queue.results.face import KeepsResults
+from lara_queue.schedule.face import Scheduled
+from lara_queue.schedule.runner import Scheduler
 from lara_queue.worker.core import WorkerCore, WorkerParts
 
 __all__ = ["QueueBase"]
@@ -32,7 +45,7 @@ __all__ = ["QueueBase"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class QueueBase:
+class QueueBase(Builders, Scheduled, KeepsResults):
     """One queue of a Laravel application: who handles its jobs, and where they are.
 
     Parameters:
@@ -54,14 +67,26 @@ class QueueBase:
         metrics_history_size: how many recent jobs the metrics remember.
         retry_after: seconds a job is ours before others may take it; renewed while its handler runs.
         block_for: seconds to wait in one go when there is no job; None for ``sleep``.
-        failed: where failures are kept: a store, or a URL; default the dead letter list beside the queue.
-        cache: Laravel's cache, for restart and pause signals and exception counters: a store, or a URL.
-        cache_prefix: the cache's whole key prefix.
+        failed: where failures are kept: a store, a URL, or ``database-uuids``, ``database`` or ``null`` as in Laravel's
+            ``queue.failed.driver``; default the table or the dead letter list beside the queue.
+        table: the jobs' table, where they are in a database: its whole name, a connection's prefix included.
+        failed_table: the failures' table, where ``failed`` is in a database and does not say.
+        timezone: the application's time zone, in which tables and files say when a job failed.
+        cache: Laravel's cache, for restart and pause signals and exception counters: a store, a URL, or ``database`` or
+            ``redis`` for the one beside the queue.
+        cache_prefix: the cache's whole key prefix; see :func:`lara_queue.cache.connect.cache_prefix`.
         app_key, previous_keys: the application's ``APP_KEY`` and older ones, for encrypted jobs and closures.
         max_concurrent_jobs: threads in ``Queue`` (default 1), tasks in ``AsyncQueue`` (default 10).
         prefetch: jobs that ``Queue`` reserves ahead.
         connection: Laravel's name of the queue connection, for failed rows and pauses; default the driver's name.
         laravel_version: the Laravel whose payloads are written, such as ``8`` or ``13``; default the newest.
+        batches: Laravel's ``job_batches``: a store, or a URL; default the table in the queue's own database.
+        connections: further queue connections by Laravel's names, each a URL or a client: where members of a chain go
+            that name another connection.
+        php_queue: a queue on which a PHP worker listens; PHP closures that are due in a Python worker (``catch`` of a
+            chain, ``then`` of a batch) are handed to it. Needs ``app_key``.
+        middleware: what stands around every handler, see :mod:`lara_queue.middleware`.
+        results: seconds for which :meth:`result` can tell what became of each job; None for handlers that ask for it.
         clock: tells the Unix time in seconds.
 
     Raises :class:`~lara_queue.errors.ConfigurationError` when the settings cannot work. Nothing is connected yet.
@@ -98,6 +123,9 @@ class QueueBase:
         retry_after: float = 90,
         block_for: float | None = None,
         failed: FailedStore | str | None = None,
+        table: str = "jobs",
+        failed_table: str = "failed_jobs",
+        timezone: str | tzinfo = UTC,
         cache: Cache | str | None = None,
         cache_prefix: str = "",
         app_key: str | bytes | None = None,
@@ -107,6 +135,11 @@ class QueueBase:
         connection: str | None = None,
         laravel_version: str | int | None = None,
         maintenance_file: str | Path | None = None,
+        batches: BatchStore | str | None = None,
+        connections: Mapping[str, Any] | None = None,
+        php_queue: str | None = None,
+        middleware: Sequence[Middleware] = (),
+        results: float | None = None,
         clock: Clock = system_clock,
     ) -> None:
         del horizon_metrics_enabled, horizon_ttl, retry_tracking_ttl, max_retry_tracking
@@ -122,21 +155,25 @@ class QueueBase:
         self.max_concurrent_jobs = max_concurrent_jobs or self.default_concurrency
         self.prefetch = max(1, prefetch)
         self.dead_letter_queue = dead_letter_queue or f"{queue}:failed"
-        self.driver: Driver = open_driver(
-            client,
-            face=self.face,
-            settings=DriverSettings(prefix=self.key_prefix, retry_after=retry_after, block_for=block_for, clock=clock),
+        settings = DriverSettings(
+            prefix=self.key_prefix, retry_after=retry_after, block_for=block_for, clock=clock, table=table
         )
+        self._open_driver = partial(open_driver, client, settings=settings)
+        self.driver: Driver = self._open_driver(face=self.face)
         self.connection = connection or self.driver.name
         self._encrypter = Encrypter(app_key, previous=tuple(previous_keys)) if app_key is not None else None
-        self._failed: FailedStore = open_failed_store(
+        self._open_failed = partial(
+            open_failed_store,
             failed,
-            face=self.face,
-            driver=self.driver,
             key=f"{self.key_prefix}queues:{self.dead_letter_queue}",
+            table=failed_table,
+            timezone=timezone,
         )
+        self._failed: FailedStore = self._open_failed(face=self.face, driver=self.driver)
         self._cache: Cache | None = (
-            open_cache(cache, face=self.face, prefix=cache_prefix, clock=clock) if cache is not None else None
+            open_cache(cache, face=self.face, prefix=cache_prefix, clock=clock, driver=self.driver)
+            if cache is not None
+            else None
         )
         self._retry = _retry_config(
             max_retries=max_retries,
@@ -149,7 +186,7 @@ class QueueBase:
             retry_exceptions=retry_exceptions,
         )
         self.emitter = emitter_for(self.face)
-        self.registry = Registry(self.emitter)
+        self.registry = Registry(self.emitter, middleware)
         self.metrics = MetricsCollector(max_history_size=metrics_history_size, clock=clock) if enable_metrics else None
         self._maintenance_file = Path(maintenance_file) if maintenance_file is not None else None
         self._in_hand: dict[int, Job] = {}
@@ -161,7 +198,35 @@ class QueueBase:
             version=laravel_version,
             clock=clock,
         )
+        self._producer.after_commit = AfterCommit(self.face, lambda plan: self._drive(plan))
+        self._producer.hears = self.emitter.hears
+        self._producer.claims = Claims(self._cache, release_of(laravel_version), clock, new_owner)
+        on_redis = self.driver.name == "redis"
+        self._services = Services(
+            driver=self.driver,
+            connection=self.connection,
+            default_queue=queue,
+            connections={
+                name: open_driver(source, face=self.face, settings=settings)
+                for name, source in (connections or {}).items()
+            },
+            cache=self._cache,
+            batches=open_batch_store(batches, face=self.face, driver=self.driver),
+            redis=getattr(self.driver, "link", None) if on_redis else None,
+            redis_prefix=self.key_prefix,
+            release=release_of(laravel_version),
+            version=self._producer.version,
+            key=app_key,
+            encrypter=self._encrypter,
+            php_queue=php_queue,
+            limiters={},
+            hooks=self._producer.hooks,
+            clock=clock,
+        )
+        self._scheduler = Scheduler(self._cache, queue, lambda *job: self._producer.push(*job), clock)
+        self._start_results(results)
         self._workers: list[Any] = []
+        bind_inline(self, (self.driver, *self._services.connections.values()))
 
     # -- handlers and listeners ----------------------------------------------------------------
 
@@ -179,11 +244,14 @@ class QueueBase:
         Parameters:
             name: the PHP class or display name (``"App\\\\Jobs\\\\SendEmail"``, ``"Legacy@fire"``), or a model class.
             options: ``tries``, ``backoff`` (seconds or a list of them), ``timeout`` (seconds), ``max_exceptions``,
-                ``fail_on_timeout``, ``retry_exceptions``; what a job's payload says beats them.
+                ``fail_on_timeout``, ``retry_exceptions``; what a job's payload says beats them. ``results`` (seconds):
+                keep what it returns for :meth:`result`.
 
         Raises :class:`~lara_queue.errors.HandlerError` for a function that could never be called.
         """
-        return self.registry.handler(name, **options)
+        seconds = options.pop("results", None)
+        registered = self.registry.handler(name, **options)
+        return registered if seconds is None else self._keep_results(registered, seconds)
 
     def on(self, event: str, function: F | None = None) -> Any:
         """Register a listener for an event (see :mod:`lara_queue.events`): ``queue.on("job.failed")(f)``."""
@@ -258,6 +326,11 @@ class QueueBase:
         for worker in list(self._workers):
             worker.shutdown()
 
+    def _ports(self) -> list[Any]:
+        """Everything that may have connections."""
+        services = self._services
+        return [self.driver, self._failed, self._cache, services.batches, *services.connections.values()]
+
     # -- for the two faces ----------------------------------------------------------------
 
     def _core(self, given: dict[str, Any]) -> WorkerCore:
@@ -279,15 +352,30 @@ class QueueBase:
             concurrency=self.max_concurrent_jobs,
             maintenance_file=self._maintenance_file,
             in_hand=self._in_hand,
+            services=self._services,
         )
         return WorkerCore(parts, options, frozenset(given))
+
+    def _aside(self) -> tuple[Driver, FailedStore] | None:
+        """A blocking driver and failed store on links of their own, for a thread that looks on without disturbing.
+
+        None when there is nothing to open anew: stores in memory, and those that were given as objects.
+        """
+        if getattr(getattr(getattr(self.driver, "link", None), "database", None), "in_memory", False):
+            return None  # SQLite's ``:memory:``, which each connection has for itself
+        try:
+            driver = self._open_driver(face="sync")
+            failed = self._open_failed(face="sync", driver=driver)
+        except ConfigurationError:  # a client whose connections exist in one face only
+            return None
+        return None if driver is self.driver or driver.name == "memory" or failed is self._failed else (driver, failed)
 
     def _jobs(self, queue: str, waiting: Iterable[Any]) -> list[Job]:
         from lara_queue.ports import Reservation
 
         return [
             Job(
-                Reservation(queue, seen.body, seen.attempts or 0, None, seen.at or 0),
+                Reservation(queue, seen.body, seen.attempts or 0, seen, seen.at or 0),
                 connection=self.connection,
                 encrypter=self._encrypter,
             )

@@ -6,10 +6,11 @@ handler runs, ``data`` (plain Python values) when the handler asks.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lara_queue.errors import ManuallyFailed
 from lara_queue.laravel.context import LogContext, read_context
@@ -20,7 +21,12 @@ from lara_queue.lifecycle.decide import Bury, Delete, Disposition, Release, Rule
 from lara_queue.php import PhpObject
 from lara_queue.ports import Reservation
 
+if TYPE_CHECKING:
+    from lara_queue.bus.services import Services
+
 __all__ = ["Job", "current_job"]
+
+logger = logging.getLogger("lara_queue")
 
 current_job: ContextVar[Job | None] = ContextVar("lara_queue_current_job", default=None)
 """The job whose handler is running here, or None; jobs pushed meanwhile inherit its log context."""
@@ -35,13 +41,16 @@ class Job(Mapping[str, Any]):
     __slots__ = (
         "_encrypter",
         "_envelope",
+        "_interrupts",
         "_view",
         "_wish",
         "connection",
         "handlers",
         "on_keep_alive",
+        "on_progress",
         "reservation",
         "rules",
+        "services",
     )
 
     def __init__(
@@ -53,9 +62,12 @@ class Job(Mapping[str, Any]):
         self._envelope: Envelope | None = None
         self._view: JobView | None = None
         self._wish: Disposition | None = None
+        self._interrupts: list[Callable[[int], Any]] | None = None
         self.rules: Rules | None = None  # the worker notes here what it has found out
         self.handlers: Sequence[Any] = ()
+        self.services: Services | None = None  # what the plans around its handler may use
         self.on_keep_alive: Callable[[Reservation], None] | None = None
+        self.on_progress: Callable[[float, str], None] | None = None
 
     # -- what it is ----------------------------------------------------------------
 
@@ -112,8 +124,10 @@ class Job(Mapping[str, Any]):
     @property
     def id(self) -> str | None:
         """The store's id: the payload's ``id`` on Redis, the row number on a database."""
-        envelope_id = self.envelope.id
-        return envelope_id if envelope_id is not None else None
+        found = self.envelope.id
+        if found is None and (row := getattr(self.reservation.receipt, "id", None)) is not None:
+            return str(row)
+        return found
 
     @property
     def queue(self) -> str:
@@ -196,6 +210,36 @@ class Job(Mapping[str, Any]):
         """Have the reservation renewed soon, for workers that run with ``keep_leases`` off."""
         if self.on_keep_alive is not None:
             self.on_keep_alive(self.reservation)
+
+    def progress(self, share: float, message: str = "") -> None:
+        """Note how far the job is, from 0 to 1, for ``queue.result(uuid)``; does nothing where results are not kept."""
+        if self.on_progress is not None:
+            self.on_progress(share, message)
+
+    def on_interrupt(self, function: Callable[[int], Any]) -> None:
+        """Have ``function`` called with the signal's number when the worker is asked to stop while this job runs.
+
+        The worker waits for the job all the same; a long one may use this to come to an early end. Mirrors
+        ``Contracts/Queue/Interruptible``.
+
+        >>> from lara_queue.ports import Reservation
+        >>> job, told = Job(Reservation("q", b"", 1, None, 0)), []
+        >>> job.on_interrupt(told.append)
+        >>> job.interrupt(15)
+        >>> told
+        [15]
+        """
+        if self._interrupts is None:
+            self._interrupts = []
+        self._interrupts.append(function)
+
+    def interrupt(self, signal: int) -> None:
+        """Tell what was registered by :meth:`on_interrupt`; the worker does. One that raises is logged."""
+        for function in self._interrupts or ():
+            try:
+                function(signal)
+            except Exception:
+                logger.exception("What was to be told of the signal failed: %r", function)
 
     def _ask(self, wish: Disposition) -> None:
         if self._wish is None:  # the first word counts, as a job that is gone from its place cannot move again

@@ -8,12 +8,25 @@ Everything above this module (attempts, worker, facades) talks to these protocol
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from lara_queue.plans import Plan
 
-__all__ = ["Cache", "Driver", "FailedJob", "FailedStore", "Failure", "Reservation", "Sizes", "State", "Waiting"]
+__all__ = [
+    "BatchCounts",
+    "BatchRow",
+    "BatchStore",
+    "Cache",
+    "Driver",
+    "FailedJob",
+    "FailedStore",
+    "Failure",
+    "Reservation",
+    "Sizes",
+    "State",
+    "Waiting",
+]
 
 State = Literal["pending", "delayed", "reserved"]
 
@@ -168,7 +181,12 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class FailedJob:
-    """One row of a failed-job store. ``id`` is what the commands take: the uuid, or the row number (``database``)."""
+    """One row of a failed-job store.
+
+    Attributes:
+        id: what the commands take: the uuid, or the row number (``database``).
+        receipt: tells this record from a later one of the same job; understood by its store only.
+    """
 
     id: str
     uuid: str | None
@@ -177,6 +195,7 @@ class FailedJob:
     payload: bytes
     exception: str
     failed_at: float
+    receipt: Any = field(default=None, compare=False, repr=False)
 
 
 class FailedStore(Protocol):
@@ -185,11 +204,16 @@ class FailedStore(Protocol):
     name: str
 
     def record(self, failure: Failure) -> Plan[None]:
-        """Keep it. Recording the same uuid again before it was forgotten changes nothing."""
+        """Keep it as the newest. A record with the same uuid is replaced: after a crash a failure is recorded twice,
+        and a job that was put back may fail again before its first record is removed."""
         ...
 
     def all(self, *, queue: str | None = None, limit: int | None = None) -> Plan[list[FailedJob]]:
         """The failures, newest first."""
+        ...
+
+    def ids(self, *, queue: str | None = None) -> Plan[list[str]]:
+        """The ids of the failures, newest first, without loading what is in them."""
         ...
 
     def find(self, id: str) -> Plan[FailedJob | None]:
@@ -200,12 +224,16 @@ class FailedStore(Protocol):
         """True when there was one and it is gone."""
         ...
 
+    def remove(self, failed: FailedJob) -> Plan[bool]:
+        """True when that very record was there and is gone; one made later for the same job stays."""
+        ...
+
     def flush(self, *, before: float | None = None) -> Plan[int]:
         """How many were deleted: all, or those that failed at or before that Unix time."""
         ...
 
     def prune(self, before: float) -> Plan[int]:
-        """How many were deleted because they failed before that Unix time."""
+        """How many were deleted because they failed before that Unix time (``file``: or exactly at it)."""
         ...
 
     def count(self, *, queue: str | None = None) -> Plan[int]:
@@ -235,7 +263,15 @@ class Cache(Protocol):
         ...
 
     def increment(self, key: str, by: int = 1) -> Plan[int]:
-        """The number after adding ``by`` (a missing key counts as 0); its expiry is kept."""
+        """The number after adding ``by``, which may be negative; its expiry is kept.
+
+        A missing key counts as 0 and is then kept for ever. Raises :class:`~lara_queue.errors.StoreError` for a value
+        that is not a number.
+        """
+        ...
+
+    def touch(self, key: str, seconds: float) -> Plan[bool]:
+        """True when there is a value and it now lasts for so many seconds from now."""
         ...
 
     def forget(self, key: str) -> Plan[bool]:
@@ -248,4 +284,96 @@ class Cache(Protocol):
 
     def unlock(self, name: str, owner: str | None) -> Plan[bool]:
         """True when it was the owner's and is free; owner None frees it whoever holds it."""
+        ...
+
+    def refresh_lock(self, name: str, owner: str, seconds: float) -> Plan[bool]:
+        """True when the lock is still the owner's and now is for so many seconds from now."""
+        ...
+
+    def lock_owner(self, name: str) -> Plan[str | None]:
+        """Who holds the lock now, or None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRow:
+    """One row of ``job_batches``, as it was when it was read.
+
+    Attributes:
+        id: a time-ordered UUID.
+        name: "" when it has none.
+        total_jobs, pending_jobs, failed_jobs: counts.
+        failed_job_ids: uuids of the jobs that failed, each once.
+        options: the PHP-serialized array, base64 undone; b"" when there is none.
+        created_at, cancelled_at, finished_at: Unix times in seconds, or None.
+    """
+
+    id: str
+    name: str
+    total_jobs: int
+    pending_jobs: int
+    failed_jobs: int
+    failed_job_ids: tuple[str, ...]
+    options: bytes
+    created_at: int
+    cancelled_at: int | None = None
+    finished_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCounts:
+    """The two counts of a batch right after a change."""
+
+    pending_jobs: int
+    failed_jobs: int
+
+    @property
+    def all_have_run_once(self) -> bool:
+        """True when every job has ended once; Laravel's ``allJobsHaveRanExactlyOnce``."""
+        return self.pending_jobs - self.failed_jobs == 0
+
+
+class BatchStore(Protocol):
+    """Where batches are kept. Mirrors ``Bus/BatchRepository.php`` (protocol §4.5)."""
+
+    name: str
+
+    def find(self, id: str) -> Plan[BatchRow | None]:
+        """The batch, or None."""
+        ...
+
+    def all(self, *, limit: int = 50, before: str | None = None) -> Plan[list[BatchRow]]:
+        """The newest batches first; those older than ``before`` when it is given."""
+        ...
+
+    def store(self, id: str, name: str, options: bytes, created_at: int) -> Plan[None]:
+        """Keep a new batch, with zero counts."""
+        ...
+
+    def increment_total_jobs(self, id: str, count: int) -> Plan[None]:
+        """Add jobs: total and pending rise, and it is not finished any more."""
+        ...
+
+    def decrement_pending_jobs(self, id: str, uuid: str) -> Plan[BatchCounts | None]:
+        """The counts after a job's success; None when there is no such batch."""
+        ...
+
+    def increment_failed_jobs(self, id: str, uuid: str) -> Plan[BatchCounts | None]:
+        """The counts after a job's failure; None when there is no such batch."""
+        ...
+
+    def mark_as_finished(self, id: str, at: int) -> Plan[None]:
+        """Note when it was finished."""
+        ...
+
+    def cancel(self, id: str, at: int) -> Plan[None]:
+        """Note when it was cancelled; it counts as finished, too."""
+        ...
+
+    def delete(self, id: str) -> Plan[bool]:
+        """True when there was one and it is gone."""
+        ...
+
+    def prune(self, before: int, *, what: Literal["finished", "unfinished", "cancelled"] = "finished") -> Plan[int]:
+        """How many were deleted: finished before that Unix time, or unfinished or cancelled and created before it."""
         ...

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, Protocol, TypedDict, TypeVar, cast, runtime_checkable
 
+from lara_queue.bus.events import JobSkipped
+from lara_queue.claims import Claims
 from lara_queue.clock import Clock, new_id, new_uuid
 from lara_queue.errors import InvalidPayload
 from lara_queue.events import JobQueued, JobQueueing
-from lara_queue.job import current_job
+from lara_queue.job import Job, current_job
 from lara_queue.laravel.binding import is_model, to_properties
 from lara_queue.laravel.build import build_payload, parse_version
-from lara_queue.laravel.context import context_to_propagate
+from lara_queue.laravel.context import LogContext, context_to_propagate
+from lara_queue.laravel.declared import declared_options
 from lara_queue.laravel.encrypter import Encrypter
 from lara_queue.laravel.json import encode_json
-from lara_queue.plans import Emit, Plan
+from lara_queue.plans import Call, Emit, Plan
 from lara_queue.ports import Driver
 
 __all__ = ["Delay", "JobOptions", "Producer", "PushOptions"]
+
+T = TypeVar("T")
 
 Delay = float | timedelta | datetime | None
 """Seconds, a span, or the moment when a job becomes due."""
@@ -37,6 +42,17 @@ class JobOptions(TypedDict, total=False):
         retry_until: aware datetime or Unix time until which any number of attempts is allowed.
         encrypted: encrypt the command, as ``ShouldBeEncrypted`` does; needs ``app_key``.
         headers: further keys of the payload.
+        unique: push nothing while such a job is waiting or running, as ``ShouldBeUnique`` does: True, or what its
+            ``uniqueId`` says. Needs the queue's ``cache``; ``push`` then returns "" for a job that was not pushed.
+        unique_for: seconds after which its lock is free in any case; 0 for never.
+        debounce: seconds that a job waits for a newer one of its kind, which takes its place (``DebounceFor``).
+        debounce_id: what tells such jobs apart.
+        debounce_max_wait: seconds after the first of them at which one is due at once.
+        connection: a transaction of the program's own: SQLAlchemy's Connection or Session (AsyncConnection or
+            AsyncSession for ``AsyncQueue``). In a database queue the job is inserted in that transaction, on that
+            connection: others see it when it commits, and it never was when it rolls back. Into any other store it is
+            pushed when that transaction has been committed, before the commit returns, and not at all when it is
+            rolled back; if the push then fails, the commit raises StoreUnreachable although the data is saved.
     """
 
     queue: str | None
@@ -48,6 +64,12 @@ class JobOptions(TypedDict, total=False):
     retry_until: float | datetime | None
     encrypted: bool
     headers: Mapping[str, Any] | None
+    unique: bool | str | int
+    unique_for: float
+    debounce: float | None
+    debounce_id: object
+    debounce_max_wait: float | None
+    connection: Any
 
 
 class PushOptions(JobOptions, total=False):
@@ -56,7 +78,27 @@ class PushOptions(JobOptions, total=False):
     delay: Delay
 
 
+_QUEUEING, _QUEUED = JobQueueing.name, JobQueued.name
 _KNOWN = sorted(PushOptions.__required_keys__ | PushOptions.__optional_keys__)
+
+
+@runtime_checkable
+class PushesWithin(Protocol):
+    """A driver whose jobs can be pushed in a transaction of the program's own."""
+
+    def push_within(self, connection: Any, queue: str, bodies: Sequence[tuple[bytes, float]]) -> Plan[str | None]:
+        """The new id if there is one (body, delay in seconds), after inserting them in that transaction."""
+        ...
+
+
+class _Made(NamedTuple):
+    """A job of :meth:`Producer.bulk`, ready to be stored; ``asked`` is the queue the caller named, if any."""
+
+    body: bytes
+    delay: float | None
+    uuid: str
+    job: Any
+    asked: str | None
 
 
 class Producer:
@@ -87,41 +129,114 @@ class Producer:
         self.encrypter = encrypter
         self.version = parse_version(version)
         self.clock = clock
+        self.hears: Callable[[str], bool] = lambda _name: True
+        """Whether anybody listens to the event of that name; what nobody listens to is not made."""
+        self.claims: Claims | None = None
+        """What unique and debounced jobs claim in the cache."""
         self.hooks: list[Callable[..., Mapping[str, Any] | None]] = []
+        self.after_commit: Any = None
+        """The link that performs plans after a commit; see :mod:`lara_queue.drivers.after_commit`."""
 
     def push(self, name: Any, data: Any = None, options: PushOptions | None = None) -> Plan[str]:
         """The uuid of the job, after it was stored."""
-        given = options or {}
-        queue = given.get("queue") or self.default_queue
+        given = _complete(name, options or {})
+        if self.claims is not None and ("unique" in given or "debounce" in given):
+            return (yield from self._push_claimed(self.claims, name, data, given))
+        return (yield from self._push(name, data, given, self.seconds(given.get("delay"))))
+
+    def _push_claimed(self, claims: Claims, name: Any, data: Any, given: PushOptions) -> Plan[str]:
+        shown = name if isinstance(name, str) else to_properties(name)[0]
+        claim = yield from claims.claim(shown, given)
+        if claim is None:
+            return (yield from self._push(name, data, given, self.seconds(given.get("delay"))))
+        if not claim.granted:
+            yield Emit(JobSkipped(shown, claim.key))
+            return ""
         delay = self.seconds(given.get("delay"))
+        try:
+            if not isinstance(name, str):
+                name, data = to_properties(name)
+            if claim.properties:
+                data = {**(data or {}), **claim.properties}
+            return (yield from self._push(name, data, given, claim.delay if delay is None else delay, claim.hidden))
+        except BaseException:
+            yield from claims.drop(claim)
+            raise
+
+    def _push(
+        self,
+        name: Any,
+        data: Any,
+        given: PushOptions,
+        delay: float | None,
+        hidden: Mapping[str, Any] | None = None,
+    ) -> Plan[str]:
+        queue = given.get("queue") or self.default_queue
         uuid = new_uuid()
-        body = self.payload(name, data, given, uuid=uuid, delay=delay)
-        yield Emit(JobQueueing(queue, body, delay))
-        yield from self.driver.push(queue, body, delay=delay or 0)
-        yield Emit(JobQueued(queue, body, delay, uuid))
+        body = self.payload(name, data, given, uuid=uuid, delay=delay, hidden=hidden)
+        asked = given.get("queue")
+        transaction = given.get("connection")
+
+        def store() -> Plan[None]:
+            if self.hears(_QUEUEING):
+                yield Emit(JobQueueing(asked, body, delay, self.connection, name))
+            if transaction is not None and self._pushes_within:
+                yield from cast(PushesWithin, self.driver).push_within(transaction, queue, [(body, delay or 0)])
+            else:
+                yield from self.driver.push(queue, body, delay=delay or 0)
+            if self.hears(_QUEUED):
+                yield Emit(JobQueued(asked, body, delay, uuid, self.connection, name))
+
+        yield from self._with(transaction, store)
         return uuid
+
+    @property
+    def _pushes_within(self) -> bool:
+        return isinstance(self.driver, PushesWithin)
+
+    def _with(self, transaction: Any, store: Callable[[], Plan[T]]) -> Plan[T | None]:
+        """What storing returns; None when it is put off until a transaction is committed elsewhere."""
+        if transaction is None or self._pushes_within:
+            return (yield from store())
+        yield Call(self.after_commit, "after commit", (transaction, store))
+        return None
 
     def bulk(self, jobs: Iterable[Any], options: PushOptions | None = None) -> Plan[list[str]]:
         """The uuids of many jobs, after they were stored in as few round trips as the store allows."""
-        by_queue: dict[str, list[tuple[bytes, float, str]]] = {}
+        by_queue: dict[str, list[_Made]] = {}
         uuids: list[str] = []
         for item in jobs:
             name, data, own = _entry(item)
-            given: PushOptions = {**(options or {}), **own}  # type: ignore[typeddict-item]  # checked by payload()
+            # The keys are checked by payload().
+            given = _complete(name, {**(options or {}), **own})  # type: ignore[typeddict-item]
             uuid = new_uuid()
             delay = self.seconds(given.get("delay"))
             body = self.payload(name, data, given, uuid=uuid, delay=delay)
-            by_queue.setdefault(given.get("queue") or self.default_queue, []).append((body, delay or 0, uuid))
+            made = _Made(body, delay, uuid, name, given.get("queue"))
+            by_queue.setdefault(made.asked or self.default_queue, []).append(made)
             uuids.append(uuid)
-        for queue, entries in by_queue.items():
-            for body, delay, _ in entries:
-                yield Emit(JobQueueing(queue, body, delay or None))
-            yield from self.driver.push_many(queue, [(body, delay) for body, delay, _ in entries])
-            for body, delay, uuid in entries:
-                yield Emit(JobQueued(queue, body, delay or None, uuid))
+        transaction = (options or {}).get("connection")
+
+        def store() -> Plan[None]:
+            for queue, entries in by_queue.items():
+                if self.hears(_QUEUEING):
+                    for made in entries:
+                        yield Emit(JobQueueing(made.asked, made.body, made.delay, self.connection, made.job))
+                bodies = [(made.body, made.delay or 0) for made in entries]
+                if transaction is not None and self._pushes_within:
+                    yield from cast(PushesWithin, self.driver).push_within(transaction, queue, bodies)
+                else:
+                    yield from self.driver.push_many(queue, bodies)
+                if self.hears(_QUEUED):
+                    for made in entries:
+                        yield Emit(JobQueued(made.asked, made.body, made.delay, made.uuid, self.connection, made.job))
+
+        yield from self._with(transaction, store)
         return uuids
 
-    def push_raw(self, payload: bytes | str | Mapping[str, Any], queue: str | None, delay: Delay) -> Plan[str | None]:
+    def push_raw(
+        self, payload: bytes | str | Mapping[str, Any], queue: str | None, delay: Delay, transaction: Any = None
+    ) -> Plan[str | None]:
         """The store's id of a payload stored exactly as given (a mapping is encoded as PHP encodes JSON)."""
         if isinstance(payload, Mapping):
             body = encode_json(dict(payload))
@@ -129,12 +244,29 @@ class Producer:
             body = payload.encode() if isinstance(payload, str) else bytes(payload)
         name = queue or self.default_queue
         seconds = self.seconds(delay)
-        yield Emit(JobQueueing(name, body, seconds))
-        stored = yield from self.driver.push(name, body, delay=seconds or 0)
-        yield Emit(JobQueued(name, body, seconds, stored))
-        return stored
 
-    def payload(self, name: Any, data: Any, given: PushOptions, *, uuid: str, delay: float | None) -> bytes:
+        def store() -> Plan[str | None]:
+            yield Emit(JobQueueing(queue, body, seconds, self.connection))
+            if transaction is not None and self._pushes_within:
+                within = cast(PushesWithin, self.driver).push_within
+                stored = yield from within(transaction, name, [(body, seconds or 0)])
+            else:
+                stored = yield from self.driver.push(name, body, delay=seconds or 0)
+            yield Emit(JobQueued(queue, body, seconds, stored, self.connection))
+            return stored
+
+        return (yield from self._with(transaction, store))
+
+    def payload(
+        self,
+        name: Any,
+        data: Any,
+        given: PushOptions,
+        *,
+        uuid: str,
+        delay: float | None,
+        hidden: Mapping[str, Any] | None = None,
+    ) -> bytes:
         """The payload's bytes; raises :class:`~lara_queue.errors.InvalidPayload` for what PHP could not read."""
         unknown = sorted(set(given) - set(_KNOWN))
         if unknown:
@@ -160,7 +292,7 @@ class Producer:
             encrypted=given.get("encrypted", False),
             encrypter=self.encrypter,
             headers=given.get("headers"),
-            context=context_to_propagate(job.envelope) if job is not None else None,
+            context=_context(job, hidden),
             uuid=uuid,
             id=new_id() if self.driver.adds_id else None,
             now=self.clock(),
@@ -177,6 +309,28 @@ class Producer:
         if isinstance(delay, datetime):
             return max(0.0, delay.timestamp() - self.clock())
         return max(0.0, float(delay))
+
+
+def _complete(job: Any, given: PushOptions) -> PushOptions:
+    """The options, with what a typed job brings along where the caller says nothing."""
+    if isinstance(job, str):
+        return given
+    declared = declared_options(job)
+    if not declared:
+        return given
+    said = {name: value for name, value in given.items() if value is not None}
+    return {**declared, **said}  # type: ignore[typeddict-item]  # declared under the names of PushOptions
+
+
+def _context(job: Job | None, hidden: Mapping[str, Any] | None) -> LogContext | None:
+    """What the job being handled hands on, with what this push hides in it."""
+    context = context_to_propagate(job.envelope) if job is not None else None
+    if not hidden:
+        return context
+    own = LogContext.of(hidden=hidden)
+    if context is None:
+        return own
+    return LogContext(context.raw_data, {**context.raw_hidden, **own.raw_hidden})
 
 
 def _entry(item: Any) -> tuple[Any, Any, Mapping[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 from typing_extensions import Unpack
 
 from lara_queue import inspection
+from lara_queue.bus.pending import Batch
 from lara_queue.dead_letters import as_dead_letter, id_of
 from lara_queue.facade import QueueBase
 from lara_queue.failures import Failures
@@ -16,6 +17,8 @@ from lara_queue.lifecycle.stop import StopReason
 from lara_queue.plans import Plan, run
 from lara_queue.ports import FailedJob
 from lara_queue.producer import Delay, JobOptions, PushOptions
+from lara_queue.results.values import Result
+from lara_queue.schedule.beside import ScheduleThread
 from lara_queue.worker.sync import SyncWorker, perform
 
 __all__ = ["FailedJobs", "Queue"]
@@ -71,10 +74,18 @@ class Queue(QueueBase):
         return self._drive(self._producer.bulk(jobs, options))
 
     def push_raw(
-        self, payload: bytes | str | Mapping[str, Any], queue: str | None = None, *, delay: Delay = None
+        self,
+        payload: bytes | str | Mapping[str, Any],
+        queue: str | None = None,
+        *,
+        delay: Delay = None,
+        connection: Any = None,
     ) -> str | None:
-        """The store's id of a payload that is stored as it is. Mirrors ``Queue::pushRaw``."""
-        return self._drive(self._producer.push_raw(payload, queue, delay))
+        """The store's id of a payload that is stored as it is; ``connection`` as for :meth:`push`.
+
+        Mirrors ``Queue::pushRaw``.
+        """
+        return self._drive(self._producer.push_raw(payload, queue, delay, connection))
 
     # -- running ----------------------------------------------------------------
 
@@ -87,7 +98,8 @@ class Queue(QueueBase):
         worker = SyncWorker(self._core(options))
         self._workers.append(worker)
         try:
-            return worker.run()
+            with ScheduleThread(self._scheduler, lambda effect: perform(effect, self.emitter.tell)):
+                return worker.run()
         finally:
             self._workers.remove(worker)
 
@@ -96,6 +108,13 @@ class Queue(QueueBase):
         core = self._core({"sleep": 0, **options, "once": True})
         SyncWorker(core).run()
         return core.jobs > 0
+
+    def run_schedule(self) -> list[str]:
+        """The uuids of the jobs of :meth:`cron` that were due and have been pushed; none while another process leads.
+
+        For programs without a worker, called once a minute; :meth:`listen` does it by itself. Mirrors ``schedule:run``.
+        """
+        return self._drive(self._scheduler.once())
 
     # -- inspecting ----------------------------------------------------------------
 
@@ -135,8 +154,29 @@ class Queue(QueueBase):
         return self._drive(self.driver.clear(queue or self.queue))
 
     def health(self) -> dict[str, Any]:
-        """Whether the store answers and what waits there; never raises for a store that is away."""
-        return self._drive(inspection.health(self.driver, self.queue, self.clock, len(self._in_hand)))
+        """Whether the store answers, what waits there, and whether this object's workers are well.
+
+        Never raises for a store that is away. See :func:`lara_queue.inspection.health` for the keys.
+        """
+        in_hand, cores = list(self._in_hand.values()), [worker.core for worker in self._workers]
+        return self._drive(inspection.health(self.driver, self.queue, self.clock, in_hand, cores))
+
+    def find_batch(self, id: str) -> Batch | None:
+        """The batch with that id, as it is now, or None. Mirrors ``Bus::findBatch``."""
+        return self._drive(self._find_batch(id))
+
+    def result(self, uuid: str, *, timeout: float | None = 0) -> Result:
+        """What is known of a job by its uuid: its state, what its handler returned, how far it is.
+
+        Parameters:
+            uuid: what :meth:`push` returned.
+            timeout: seconds to wait for the job to finish or fail; 0 looks once, None waits for ever. Whatever is
+                known then is returned: see :attr:`~lara_queue.results.values.Result.ready`.
+
+        Needs ``cache=``, and ``results=`` where the job is run. Raises
+        :class:`~lara_queue.errors.ConfigurationError` without a cache.
+        """
+        return self._drive(self._result(uuid, timeout))
 
     # -- failures ----------------------------------------------------------------
 
@@ -151,7 +191,7 @@ class Queue(QueueBase):
 
     def reprocess_dead_letter_job(self, job_data: Mapping[str, Any]) -> bool:
         """True when a failure from :meth:`get_dead_letter_jobs` went back to its queue."""
-        plans = Failures(self._failed, self.driver, self.clock)
+        plans = Failures(self._failed, self.driver, self.clock, self.connection)
         return self._drive(plans.reprocess(id_of(job_data)))
 
     def clear_dead_letter_queue(self) -> int:
@@ -160,7 +200,7 @@ class Queue(QueueBase):
 
     def close(self) -> None:
         """Close the connections; the next call opens them anew."""
-        self._drive(inspection.close(self.driver, self._failed, self._cache))
+        self._drive(inspection.close(*self._ports()))
 
     def __enter__(self) -> Queue:
         return self
@@ -174,7 +214,7 @@ class FailedJobs:
 
     def __init__(self, queue: Queue) -> None:
         self._drive = queue._drive
-        self._plans = Failures(queue._failed, queue.driver, queue.clock)
+        self._plans = Failures(queue._failed, queue.driver, queue.clock, queue.connection)
 
     def all(self, queue: str | None = None, limit: int | None = None) -> list[FailedJob]:
         """The failures, newest first."""

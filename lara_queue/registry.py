@@ -12,16 +12,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
+from lara_queue.bus.unique import Uniqueness
 from lara_queue.emitter import AsyncEmitter, Emitter
 from lara_queue.errors import HandlerError
-from lara_queue.job import Job
+from lara_queue.job import Job, current_job
 from lara_queue.laravel.binding import class_name_of, from_job, is_model
+from lara_queue.middleware.base import Middleware, sorted_out, wrapped
+from lara_queue.middleware.once import Once
 from lara_queue.options import HandlerOptions
 
-__all__ = ["ANY_JOB", "Handler", "Registry"]
+__all__ = ["ANY_JOB", "Handler", "Registry", "Strategy"]
 
 ANY_JOB = "queued"
 F = TypeVar("F", bound=Callable[..., Any])
+Strategy = Callable[[Sequence[str]], Sequence[str]]
+"""From the queues that a worker may look into to those it looks into now, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +34,20 @@ class Handler:
     """A registered function: how to call it and what it was registered with.
 
     Attributes:
-        function: what the user wrote.
+        function: what the user wrote, inside its plain middleware.
         is_async: it is a coroutine function.
         model: the class its argument is annotated with, when that is a typed job; else None.
         options: the options given to the decorator, or None when there were none.
+        plans: the middleware that is plans, the outermost first.
+        said: what it says about its jobs' locks, or None.
     """
 
     function: Callable[..., Any]
     is_async: bool
     model: type[Any] | None = None
     options: HandlerOptions | None = None
+    plans: tuple[Middleware, ...] = ()
+    said: Uniqueness | None = None
 
     def argument(self, job: Job) -> Any:
         """What the function is called with: the job, or an instance of its model.
@@ -53,11 +62,16 @@ class Registry:
 
     Parameters:
         emitter: the pyee emitter on which handlers are registered as listeners.
+        middleware: what stands around every handler.
     """
 
-    def __init__(self, emitter: Emitter | AsyncEmitter) -> None:
+    def __init__(self, emitter: Emitter | AsyncEmitter, middleware: Sequence[Middleware] = ()) -> None:
         self.emitter = emitter
+        self._plans, self._functions_around = sorted_out(middleware)
         self._handlers: dict[Any, Handler] = {}
+        self.strategies: dict[str, Strategy] = {}
+        self.around: Callable[[Job, list[Handler]], list[Handler]] | None = None
+        """When set: what is run instead of a job's handlers, for whoever must be there while they run (tracing)."""
 
     @overload
     def handler(self, name: F, /) -> F: ...
@@ -79,15 +93,54 @@ class Registry:
         event = name if isinstance(name, str) else ANY_JOB
         if model is not None and not isinstance(name, str):
             event = class_name_of(model)
-        self._handlers[function] = Handler(function, inspect.iscoroutinefunction(_bare(function)), model, options)
+        self._handlers[function] = self._handler(function, model, options)
         self.emitter.on(event, function)
         return function
+
+    def pop_using(self, worker_name: str, strategy: Strategy | None) -> None:
+        """Let ``strategy`` choose where the workers of that name look for jobs; None lets them look as usual.
+
+        It is called before each look with the worker's queues that are not paused, in order of priority, and returns
+        those to look into, in order; they need not be among them. Mirrors ``Worker::popUsing``.
+
+        >>> from lara_queue.emitter import Emitter
+        >>> Registry(Emitter()).pop_using("nightly", lambda queues: queues[::-1])
+        """
+        if strategy is None:
+            self.strategies.pop(worker_name, None)
+        else:
+            self.strategies[worker_name] = strategy
 
     def of(self, job: Job) -> list[Handler]:
         """The handlers of the job: of its display name, else of its command's class, else of any job."""
         functions = self._functions(job)
         known = self._handlers
-        return [known.get(f) or Handler(f, inspect.iscoroutinefunction(_bare(f))) for f in functions]
+        found = [known.get(f) or self._handler(f) for f in functions]
+        return found if self.around is None else self.around(job, found)
+
+    def named(self, job: Job) -> list[Handler]:
+        """The handlers registered for the job's own name or class; those for any job do not count."""
+        any_job = self.emitter.heard_by(ANY_JOB)
+        functions = self._functions(job)
+        return [] if functions == any_job else self.of(job)
+
+    def _handler(
+        self, function: Callable[..., Any], model: type[Any] | None = None, options: HandlerOptions | None = None
+    ) -> Handler:
+        is_async = inspect.iscoroutinefunction(_bare(function))
+        plans, around = self._plans, self._functions_around
+        said = None
+        if options is not None:
+            own_plans, own_around = sorted_out(options.middleware)
+            plans, around = (*plans, *own_plans), (*around, *own_around)
+            if options.once_for is not None:
+                plans = (*plans, Once(options.once_for, key=options.once_key))
+            if options.unique or options.unique_until_processing or options.debounce_id is not None:
+                said = Uniqueness(options.unique, options.unique_until_processing, options.debounce_id)
+        if around:
+            inside = wrapped(around, function, is_async)
+            return Handler(_with_job(inside, is_async), is_async, model, options, plans, said)
+        return Handler(function, is_async, model, options, plans, said)
 
     def _functions(self, job: Job) -> Sequence[Callable[..., Any]]:
         listeners = self.emitter.heard_by
@@ -106,6 +159,17 @@ class Registry:
         return listeners(ANY_JOB)
 
 
+def _with_job(inside: Callable[[Any, Any], Any], is_async: bool) -> Callable[[Any], Any]:
+    """A handler, called with its argument alone, that gives its middleware the job in hand."""
+    if is_async:
+
+        async def run_async(argument: Any) -> Any:
+            return await inside(current_job.get(), argument)
+
+        return run_async
+    return lambda argument: inside(current_job.get(), argument)
+
+
 def _bare(function: Any) -> Any:
     """The function inside partials and callable objects, whose kind counts."""
     while hasattr(function, "func"):
@@ -118,6 +182,8 @@ def _bare(function: Any) -> Any:
 def _options(given: dict[str, Any]) -> HandlerOptions | None:
     if not given:
         return None
+    if "middleware" in given:
+        given = {**given, "middleware": tuple(given["middleware"])}
     if "retry_exceptions" in given and given["retry_exceptions"] is not None:
         given = {**given, "retry_exceptions": tuple(given["retry_exceptions"])}
     try:

@@ -10,7 +10,8 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Generator, Iterator
+import uuid
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -71,3 +72,68 @@ def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         process.terminate()
         process.communicate()
+
+
+SERVERS = {
+    "postgresql": os.environ.get("LARA_QUEUE_TEST_POSTGRESQL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"),
+    "mariadb": os.environ.get("LARA_QUEUE_TEST_MARIADB", "mariadb+pymysql://root@127.0.0.1:3306/mysql"),
+}
+"""Where the tests may make databases of their own."""
+
+
+@pytest.fixture(scope="session")
+def own_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """Answers the URL of a new, empty database of a kind: ``sqlite`` (a file), ``postgresql`` or ``mariadb``.
+
+    It is dropped with the session. Where the server is not there the test skips, or fails where it is required.
+    """
+    import sqlalchemy
+    from sqlalchemy.exc import OperationalError
+
+    made: list[tuple[sqlalchemy.Engine, str]] = []
+
+    def make(kind: str) -> str:
+        if kind == "sqlite":
+            file = tmp_path_factory.mktemp("sqlite") / "database.sqlite"
+            file.touch()
+            return f"sqlite:///{file}"
+        engine = sqlalchemy.create_engine(SERVERS[kind], isolation_level="AUTOCOMMIT")
+        name = f"lara_queue_{uuid.uuid4().hex[:12]}"
+        try:
+            with engine.connect() as connection:
+                connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        except OperationalError as error:
+            engine.dispose()
+            if services_required():
+                pytest.fail(f"a {kind} server is required here: {error}")
+            pytest.skip(f"there is no {kind} server: {error.orig}")
+        made.append((engine, name))
+        url = engine.url.set(drivername=kind, database=name)
+        return url.render_as_string(hide_password=False)
+
+    yield make
+    for engine, name in made:
+        with engine.connect() as connection:
+            force = " WITH (FORCE)" if engine.dialect.name == "postgresql" else ""
+            connection.exec_driver_sql(f"DROP DATABASE {name}{force}")
+        engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def database_with_tables(own_database: Callable[[str], str]) -> Callable[[str], str]:
+    """Answers the URL of this session's database of a kind, in which Laravel's tables are."""
+    from lara_queue.sql.database import Database
+    from lara_queue.sql.schema import create_tables
+
+    urls: dict[str, str] = {}
+
+    def get(kind: str) -> str:
+        if kind not in urls:
+            url = own_database(kind)
+            database = Database(url)
+            database.transact(create_tables)
+            database.close()
+            urls[kind] = url
+        return urls[kind]
+
+    return get

@@ -36,6 +36,25 @@ def run(name: str, url: str | None = None) -> str:
 
 
 EXPECTED: dict[str, list[str]] = {
+    "laravel_application": [
+        r"Corner Shop, Laravel 12: jobs in \[database\]",
+        r"mail to ada@example.com",
+        r"stopped: empty, 0 left",
+    ],
+    "chains_and_batches": [
+        r"a chain:\n  Pack \{'order': 7\}\n  Ship \{'order': 7\}\n  Thank \{'order': 7\}\n",
+        r"a chain that breaks:\n  Resize \{'broken': True\}\n  TellSomebody",
+        r"100 percent done",
+        r"3 of 4 done, 1 failed",
+        r"Tag \{\}\n  Build \{\}\n  WriteNotes \{\}\n  Sign \{\}\n  Announce \{\}\n",
+    ],
+    "middleware": [
+        r"(  before Report\n  report for ada\n){2}  before Report\n  report for grace\n",
+        r"\('' is no job\):\n  before Import\n  import of customers.csv\n",
+        r"  before Pay\n  paid 42\nfour charges",
+        r"(  before Charge\n){2}  4 wait",
+        r"6 jobs wait",
+    ],
     "sync_worker": [
         r"mail to ada@example.com: Welcome \(attempt 1\)",
         r"App\\Jobs\\ResizeImage with \{'path': 'cat.png', 'width': 640\}",
@@ -68,6 +87,22 @@ EXPECTED: dict[str, list[str]] = {
         r"slowest under a second: True",
         r"last: (True|False)",
     ],
+    "observability": [
+        r'"logger":"shop.mail","message":"sending to ada@example.com",.*"job_name":"App\\\\Jobs\\\\SendEmail"',
+        r'"level":"INFO","logger":"lara_queue",.*"job_status":"success","job_runtime":',
+        r'"level":"ERROR",.*"job_status":"failed",.*ValueError: nobody to send it to',
+        r'lara_queue_jobs_total\{job="App\\\\Jobs\\\\SendEmail",result="successful"\} 1',
+        r'lara_queue_queue_jobs\{queue="observed",state="pending"\} 0',
+        r'lara_queue_wait_seconds_count\{queue="observed"\} 2',
+        r"healthy: True waiting: 0 failed: 1",
+    ],
+    "results": [
+        r"after the push: pending",
+        r"meanwhile: running, 50%, 1 of 2",
+        r"in the end: finished, \{'to be or not to be': 6, 'that is the question': 4\}",
+        r"the other one: failed, ZeroDivisionError: division by zero",
+        r"one nobody knows: unknown",
+    ],
     "migration_after": [
         r"Processing: App\\Jobs\\TestJob first attempt 1",
         r"(Processing: App\\Jobs\\TestJob second attempt \d\n){3}",
@@ -75,6 +110,18 @@ EXPECTED: dict[str, list[str]] = {
         r"Total retries: 2",
         r"Cleared: 1",
     ],
+}
+ALONE: dict[str, list[str]] = {  # these bring the stores they are about
+    "schedule": [
+        r"Sun 01:00 CET  App\\Jobs\\Report\nSun 03:00 CEST  App\\Jobs\\Backup\nSun 03:00 CEST  App\\Jobs\\Report\n",
+        r"nobody is there for six hours, then one comes back:\nSun 11:00 CEST  App\\Jobs\\Report\n$",
+    ],
+    "failover": [
+        r"redis is away: StoreUnreachable\n1 job in the second store",
+        r"mail to ada@example.com, connection memory, queue mail",
+        r"mail to grace@example.com, connection failover, queue sync",
+    ],
+    "testing_jobs": [r"(passed: test_\w+\n){4}$"],
 }
 BEFORE = [
     r"Processing: App\\Jobs\\TestJob first",
@@ -93,6 +140,11 @@ def says(output: str, expected: list[str]) -> None:
 @pytest.mark.parametrize("name", EXPECTED)
 def test_on_the_memory_driver(name: str) -> None:
     says(run(name), EXPECTED[name])
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_alone(name: str) -> None:
+    says(run(name), ALONE[name])
 
 
 @pytest.mark.live
@@ -186,7 +238,7 @@ def test_the_module_for_the_command_line() -> None:
 
 
 def test_every_example_is_tested() -> None:
-    run_here = {*EXPECTED, "first_run", "migration_before", "worker_module"}
+    run_here = {*EXPECTED, *ALONE, "first_run", "migration_before", "worker_module"}
     assert {path.stem for path in EXAMPLES.glob("*.py")} == run_here
 
 

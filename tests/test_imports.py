@@ -18,17 +18,38 @@ LINES = 400
 # * ``cache.signals`` is plans over the ``Cache`` port alone (which keys, in which order); the stores beside it
 #   perform them. The attempt counts a job's exceptions with it, so it lies under ``lifecycle``.
 # * ``job`` lies within the lifecycle: it is what an attempt is made at, and carries the decision a handler asked for.
+# * ``metrics.prometheus`` shows a queue object to the outside; the figures it shows are counted below the worker.
 # * ``dead_letters`` and ``inspection`` are parts of the two faces.
+# * ``application`` makes queues from what a Laravel application is configured with, so it lies on top of the faces.
 LAYERS: list[tuple[str, list[str]]] = [
-    ("basics", ["_version", "errors", "clock", "plans", "ports", "events", "options", "emitter"]),
+    ("basics", ["_version", "errors", "clock", "plans", "ports", "events", "options", "emitter", "pause"]),
     ("php", ["php"]),
     ("laravel", ["laravel", "cache.signals"]),
-    ("lifecycle", ["lifecycle", "job", "registry"]),
-    ("stores", ["drivers", "failed", "cache", "sql", "metrics"]),
-    ("worker", ["worker"]),
-    ("faces", ["producer", "failures", "dead_letters", "inspection", "facade", "queue", "aio"]),
-    ("surface", [""]),
-    ("cli", ["cli", "__main__"]),
+    ("lifecycle", ["lifecycle", "bus", "middleware", "job", "logs", "registry", "tracing"]),
+    ("stores", ["drivers", "failed", "cache", "batches", "sql", "metrics"]),
+    ("worker", ["worker", "schedule", "results"]),
+    (
+        "faces",
+        [
+            "inline",
+            "results.producing",
+            "results.face",
+            "schedule.face",
+            "builders",
+            "claims",
+            "producer",
+            "failures",
+            "dead_letters",
+            "inspection",
+            "facade",
+            "queue",
+            "aio",
+        ],
+    ),
+    ("application", ["application"]),
+    ("surface", ["", "metrics.prometheus"]),
+    ("codegen", ["codegen"]),
+    ("cli", ["cli", "demo", "__main__"]),
 ]
 BESIDE = ("testing",)  # may import everything and is imported by nothing
 

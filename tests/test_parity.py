@@ -18,7 +18,11 @@ RENAMED = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
 
 # These look at nothing but memory, so both faces have them as plain calls.
 PLAIN = {
+    "batch",  # these three build; what they build is awaited
+    "chain",
+    "rate_limiter",
     "create_payload_using",
+    "cron",
     "get_job_type_metrics",
     "get_metrics",
     "get_performance_summary",

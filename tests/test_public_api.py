@@ -27,6 +27,7 @@ def test_the_names_of_the_package() -> None:
         "AsyncQueue",
         "Job",
         "LaraQueueError",
+        "Laravel",
         "MetricsCollector",
         "Queue",
         "RetryConfig",

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from lara_queue.cache.values import as_number
 from lara_queue.clock import Clock, system_clock
 from lara_queue.plans import Plan
 
@@ -71,14 +72,27 @@ class MemoryCache:
         yield from ()
         with self._guard:
             value, until = self._alive(self._values, key) or (0, None)
-            self._values[key] = (int(value) + by, until)
-            return int(value) + by
+            number = as_number(key, value) + by
+            self._values[key] = (number, until)
+            return number
+
+    def touch(self, key: str, seconds: float) -> Plan[bool]:
+        """True when there is a value and it now lasts for so many seconds."""
+        yield from ()
+        with self._guard:
+            entry = self._alive(self._values, key)
+            if entry is None:
+                return False
+            self._values[key] = (entry[0], self._until(seconds))
+            return True
 
     def forget(self, key: str) -> Plan[bool]:
         """True when there was one."""
         yield from ()
         with self._guard:
-            return self._values.pop(key, None) is not None
+            there = self._alive(self._values, key) is not None
+            self._values.pop(key, None)
+            return there
 
     def lock(self, name: str, owner: str, seconds: float = 0) -> Plan[bool]:
         """True when the lock is now the owner's."""
@@ -98,3 +112,20 @@ class MemoryCache:
                 return False
             del self._locks[name]
             return True
+
+    def refresh_lock(self, name: str, owner: str, seconds: float) -> Plan[bool]:
+        """True when the lock is still the owner's and now is for so many seconds."""
+        yield from ()
+        with self._guard:
+            entry = self._alive(self._locks, name)
+            if entry is None or entry[0] != owner:
+                return False
+            self._locks[name] = (owner, self._until(seconds))
+            return True
+
+    def lock_owner(self, name: str) -> Plan[str | None]:
+        """Who holds the lock now, or None."""
+        yield from ()
+        with self._guard:
+            entry = self._alive(self._locks, name)
+            return None if entry is None else entry[0]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
-from lara_queue.cache.values import decode, encode
+from lara_queue.cache.values import decode, encode, whole_seconds
 from lara_queue.plans import AsyncLink, Call, Link, Plan
 
 __all__ = ["RedisCache"]
 
 ADD = b"return redis.call('exists', KEYS[1]) < 1 and redis.call('setex', KEYS[1], ARGV[2], ARGV[1])"
 UNLOCK = b"if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
+REFRESH = (
+    b"if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('expire', KEYS[1], ARGV[2]) else return 0 end"
+)
 
 
 class RedisCache:
@@ -34,32 +36,36 @@ class RedisCache:
 
     def get(self, key: str) -> Plan[Any]:
         """The value, or None."""
-        return decode((yield Call(self.link, "GET", (self.prefix + key,))))
+        return decode(_bytes((yield Call(self.link, "GET", (self.prefix + key,)))))
 
     def get_many(self, keys: Sequence[str]) -> Plan[list[Any]]:
         """The values in order, in one round trip."""
         if not keys:
             return []
         stored = yield Call(self.link, "MGET", tuple(self.prefix + key for key in keys))
-        return [decode(one) for one in stored]
+        return [decode(_bytes(one)) for one in stored]
 
     def put(self, key: str, value: Any, seconds: float | None = None) -> Plan[None]:
         """Store it for so many seconds, one at least, or forever."""
         if seconds is None:
             yield Call(self.link, "SET", (self.prefix + key, encode(value)))
         else:
-            yield Call(self.link, "SETEX", (self.prefix + key, _whole(seconds), encode(value)))
+            yield Call(self.link, "SETEX", (self.prefix + key, whole_seconds(seconds), encode(value)))
 
     def add(self, key: str, value: Any, seconds: float | None = None) -> Plan[bool]:
         """Store it only if there is none."""
         if seconds is None:
             return bool((yield Call(self.link, "SETNX", (self.prefix + key, encode(value)))))
-        args = (ADD, 1, self.prefix + key, encode(value), _whole(seconds))
+        args = (ADD, 1, self.prefix + key, encode(value), whole_seconds(seconds))
         return bool((yield Call(self.link, "EVAL", args)))
 
     def increment(self, key: str, by: int = 1) -> Plan[int]:
         """The number after adding; its expiry is kept."""
         return int((yield Call(self.link, "INCRBY", (self.prefix + key, by))))
+
+    def touch(self, key: str, seconds: float) -> Plan[bool]:
+        """True when there is a value and it now lasts for so many seconds."""
+        return bool((yield Call(self.link, "EXPIRE", (self.prefix + key, whole_seconds(seconds)))))
 
     def forget(self, key: str) -> Plan[bool]:
         """True when there was one."""
@@ -69,7 +75,7 @@ class RedisCache:
         """True when the lock is now the owner's."""
         args: tuple[Any, ...] = (self.prefix + name, owner, "NX")
         if seconds > 0:
-            args += ("EX", _whole(seconds))
+            args += ("EX", whole_seconds(seconds))
         return bool((yield Call(self.lock_link, "SET", args)))
 
     def unlock(self, name: str, owner: str | None) -> Plan[bool]:
@@ -78,6 +84,17 @@ class RedisCache:
             return bool((yield Call(self.lock_link, "DEL", (self.prefix + name,))))
         return bool((yield Call(self.lock_link, "EVAL", (UNLOCK, 1, self.prefix + name, owner))))
 
+    def refresh_lock(self, name: str, owner: str, seconds: float) -> Plan[bool]:
+        """True when the lock is still the owner's and now is for so many seconds."""
+        args = (REFRESH, 1, self.prefix + name, owner, whole_seconds(seconds))
+        return bool((yield Call(self.lock_link, "EVAL", args)))
 
-def _whole(seconds: float) -> int:
-    return max(1, math.ceil(seconds))
+    def lock_owner(self, name: str) -> Plan[str | None]:
+        """Who holds the lock now, or None."""
+        owner = _bytes((yield Call(self.lock_link, "GET", (self.prefix + name,))))
+        return None if owner is None else owner.decode("utf-8", "surrogateescape")
+
+
+def _bytes(answer: bytes | str | None) -> bytes | None:
+    """The answer as bytes, whatever ``decode_responses`` the client was made with."""
+    return answer.encode("utf-8", "surrogateescape") if isinstance(answer, str) else answer

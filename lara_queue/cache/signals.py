@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lara_queue.plans import Plan
+from lara_queue.events import QueuePaused, QueueResumed, QueuesPaused, QueuesResumed
+from lara_queue.plans import Emit, Plan, together
 from lara_queue.ports import Cache
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "count_exception",
     "forget_exceptions",
     "pause",
+    "paused_queues",
     "restart",
     "resume",
 ]
@@ -69,18 +71,33 @@ def _loose(value: Any) -> str | None:
 
 
 class Signals:
-    """Reads the signals for one worker, in one round trip.
+    """Reads the signals for one worker, in two round trips where the store can.
+
+    Only the keys of single queues are read in one command: in a Redis cluster every other one lies elsewhere, and a
+    command for keys of several slots is refused. Mirrors ``QueueManager::getPausedQueues``.
 
     Parameters:
         cache: the application's cache store, or None when it is not known.
         connection: Laravel's name of the queue connection.
         maintenance_file: the application's ``storage/framework/down``, or None.
+        restartable: read the restart signal (``Worker::$restartable``).
+        pausable: read the pauses (``Worker::$pausable``).
     """
 
-    def __init__(self, cache: Cache | None, connection: str, maintenance_file: Path | None = None) -> None:
+    def __init__(
+        self,
+        cache: Cache | None,
+        connection: str,
+        maintenance_file: Path | None = None,
+        *,
+        restartable: bool = True,
+        pausable: bool = True,
+    ) -> None:
         self._cache = cache
         self._connection = connection
         self._file = maintenance_file
+        self._restartable = restartable
+        self._pausable = pausable
 
     @property
     def readable(self) -> bool:
@@ -92,10 +109,23 @@ class Signals:
         down = self._file is not None and self._file.exists()
         if self._cache is None:
             return Snapshot(None, (), down)
-        keys = [RESTART, DOWN, PAUSED_ALL, *(paused_key(self._connection, queue) for queue in queues)]
-        restart_value, maintenance, everything, *each = yield from self._cache.get_many(keys)
-        paused = tuple(queue for queue, flag in zip(queues, each, strict=True) if flag or everything)
-        return Snapshot(restart_value, paused, down or maintenance is not None)
+        maintenance = self._cache.get(DOWN)
+        if self._restartable:
+            restarted, is_down = yield from together(self._cache.get(RESTART), maintenance)
+        else:
+            restarted, is_down = None, (yield from maintenance)
+        paused: list[str] = []
+        if self._pausable:
+            paused = yield from paused_queues(self._cache, self._connection, queues)
+        return Snapshot(restarted, tuple(paused), down or is_down is not None)
+
+
+def paused_queues(cache: Cache, connection: str, queues: Sequence[str]) -> Plan[list[str]]:
+    """Those of the queues that are paused on the connection, in the order asked; all of them when everything is."""
+    everything, each = yield from together(
+        cache.get(PAUSED_ALL), cache.get_many([paused_key(connection, queue) for queue in queues])
+    )
+    return [queue for queue, flag in zip(queues, each, strict=True) if flag or everything]
 
 
 def restart(cache: Cache, now: float) -> Plan[None]:
@@ -105,12 +135,19 @@ def restart(cache: Cache, now: float) -> Plan[None]:
 
 def pause(cache: Cache, connection: str, queue: str | None, seconds: float | None = None) -> Plan[None]:
     """Have no jobs taken from a queue, or from any when it is None; forever, or for so many seconds."""
-    yield from cache.put(PAUSED_ALL if queue is None else paused_key(connection, queue), True, seconds)
+    if queue is None:
+        yield from cache.put(PAUSED_ALL, True, seconds)
+        yield Emit(QueuesPaused())
+    else:
+        yield from cache.put(paused_key(connection, queue), True, seconds)
+        yield Emit(QueuePaused(connection, queue, seconds))
 
 
 def resume(cache: Cache, connection: str, queue: str | None) -> Plan[bool]:
     """True when it was paused; the global pause and those of single queues are lifted separately."""
-    return (yield from cache.forget(PAUSED_ALL if queue is None else paused_key(connection, queue)))
+    there_was = yield from cache.forget(PAUSED_ALL if queue is None else paused_key(connection, queue))
+    yield Emit(QueuesResumed() if queue is None else QueueResumed(connection, queue))
+    return there_was
 
 
 def count_exception(cache: Cache, uuid: str) -> Plan[int]:

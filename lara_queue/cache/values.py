@@ -1,4 +1,8 @@
-"""How Laravel writes a cache value on Redis and reads it back; ``RedisStore::serialize`` and ``unserialize``."""
+"""How Laravel writes a cache value and reads it back, on Redis and elsewhere.
+
+``encode`` and ``decode`` are ``RedisStore::serialize`` and ``unserialize``; ``as_number`` is what ``increment`` does to
+the value it finds. Protocol §6.12.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,14 @@ import math
 import re
 from typing import Any
 
-from lara_queue.errors import PhpUnserializeError
+from lara_queue.errors import PhpUnserializeError, StoreError
 from lara_queue.php import dumps, loads
 
-__all__ = ["decode", "encode"]
+__all__ = ["as_number", "decode", "encode", "unpack", "whole_seconds"]
 
-_INT = re.compile(rb"-?\d+\Z")
-_NUMERIC = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*\Z")
+_INT = re.compile(rb"(?:0|-?[1-9]\d{0,18})\Z")
+_NUMERIC = re.compile(r"[ \t\n\r\v\f]*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?[ \t\n\r\v\f]*\Z", re.ASCII)
+_MOST = 2**63
 
 
 def encode(value: Any) -> bytes:
@@ -38,7 +43,7 @@ def decode(stored: bytes | None) -> Any:
     """
     if stored is None:
         return None
-    if _INT.match(stored) and str(int(stored)).encode() == stored:
+    if _INT.match(stored) and -_MOST <= int(stored) < _MOST:
         return int(stored)
     text = stored.decode("utf-8", "surrogateescape")
     if _NUMERIC.match(text):
@@ -47,3 +52,45 @@ def decode(stored: bytes | None) -> Any:
         return loads(stored)
     except PhpUnserializeError:
         return stored  # written by something else, or through a serializer of the client's own
+
+
+def unpack(stored: bytes) -> Any:
+    """The value of PHP-serialized bytes; None, which is no value, when they are not that.
+
+    >>> unpack(b'i:5;'), unpack(b"nonsense")
+    (5, None)
+    """
+    try:
+        return loads(stored)
+    except PhpUnserializeError:
+        return None
+
+
+def as_number(key: str, value: Any) -> int:
+    """The whole number that ``increment`` adds to; 0 for None.
+
+    Raises :class:`~lara_queue.errors.StoreError` for what PHP would not call numeric.
+
+    >>> as_number("hits", "12"), as_number("hits", 1.9), as_number("hits", None)
+    (12, 1, 0)
+    """
+    if value is None:
+        return 0
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and _NUMERIC.match(value) and len(value) < 400:
+        value = float(value) if _INT.match(value.encode()) is None else int(value)
+        if isinstance(value, int):
+            return value
+    if isinstance(value, float) and math.isfinite(value):
+        return int(value)
+    raise StoreError(f"The cache value {key!r} is a {type(value).__name__} and cannot be counted up; forget it first.")
+
+
+def whole_seconds(seconds: float) -> int:
+    """A time to live as stores count it: whole seconds, at least one, never shorter than asked.
+
+    >>> whole_seconds(0), whole_seconds(1.2)
+    (1, 2)
+    """
+    return max(1, math.ceil(seconds))

@@ -5,14 +5,19 @@ from __future__ import annotations
 import click
 
 from lara_queue._version import __version__
+from lara_queue.cli.batches import prune_batches, retry_batch
+from lara_queue.cli.demo import demo
+from lara_queue.cli.doctor import doctor
 from lara_queue.cli.failed import failed, flush, forget, prune_failed, retry
 from lara_queue.cli.health import health
 from lara_queue.cli.inspect import inspect
+from lara_queue.cli.make import make_php_command, make_python_command
 from lara_queue.cli.options import general_options
 from lara_queue.cli.program import Program, run_as_program
 from lara_queue.cli.push import push
 from lara_queue.cli.queues import clear, monitor, size
 from lara_queue.cli.signals import pause, restart, resume
+from lara_queue.cli.tables import tables
 from lara_queue.cli.work import work
 
 __all__ = ["cli", "main"]
@@ -38,6 +43,7 @@ def cli(context: click.Context) -> None:
 
 
 for command in (
+    demo,
     work,
     push,
     size,
@@ -49,10 +55,16 @@ for command in (
     forget,
     flush,
     prune_failed,
+    retry_batch,
+    prune_batches,
     restart,
     pause,
     resume,
     health,
+    tables,
+    doctor,
+    make_php_command,
+    make_python_command,
 ):
     cli.add_command(command)
 

@@ -17,10 +17,11 @@ from lara_queue.errors import LaraQueueError, StoreUnreachable
 from lara_queue.failed.records import display_name
 from lara_queue.ports import FailedJob
 
-__all__ = ["failed", "flush", "forget", "prune_failed", "retry"]
+__all__ = ["HOURS", "failed", "flush", "forget", "prune_failed", "retry", "retry_ids"]
 
 HOURS = click.FloatRange(min=0)
-_RANGE = re.compile(r"(\d+)-(\d+)")
+_RANGE = re.compile(r"(\d{1,19})-(\d{1,19})", re.ASCII)
+_NUMBER = re.compile(r"0|[1-9]\d{0,18}", re.ASCII)
 
 
 @click.command()
@@ -83,9 +84,11 @@ def retry(place: Place, ids: tuple[str, ...], queue: str | None, ranges: tuple[s
     if ("all" in ids and (len(ids) > 1 or ranges)) or (queue is not None and ids not in ((), ("all",))):
         raise CommandError("Give ids, or all, or --queue NAME: not several of these.")
     with place.open(queue) as session:
-        wanted, missing = _wanted(session, ids, queue, _numbers(ranges))
+        wanted, missing = _wanted(session, ids, queue, _bounds(ranges))
         if wanted:
             note("Pushing failed queue jobs back onto the queue.")
+        elif queue is not None and not missing:
+            warn(f"Unable to find failed jobs for queue [{queue}].")
         elif not missing:
             note("No failed jobs found.")
         bad = [id for id in wanted if not _retry_one(session, id)]
@@ -94,36 +97,55 @@ def retry(place: Place, ids: tuple[str, ...], queue: str | None, ranges: tuple[s
     return int(bool(bad or missing))
 
 
+def retry_ids(session: Session, ids: Sequence[str]) -> list[str]:
+    """Those of the failed jobs that could not be put back; told line by line."""
+    wanted, missing = _wanted(session, ids, None, ())
+    bad = [id for id in wanted if not _retry_one(session, id)]
+    for id in missing:
+        warn(f"Unable to find failed job with ID [{id}].")
+    return [*bad, *missing]
+
+
 def _wanted(
-    session: Session, ids: Sequence[str], queue: str | None, numbers: Sequence[str]
+    session: Session, ids: Sequence[str], queue: str | None, bounds: Sequence[tuple[int, int]]
 ) -> tuple[list[str], list[str]]:
     """The ids of the jobs to retry, and those of the given ones that there are not."""
     store = session.queue.failed
-    if ids == ("all",) or not (ids or numbers):
+    if ids == ("all",) or not (ids or bounds):
         # Oldest first, so that they are run in the order in which they failed.
         return [job.id for job in reversed(session.ask(store.all(queue)))], []
     wanted: list[str] = []
     missing: list[str] = []
-    for id in dict.fromkeys((*ids, *numbers)):
+    for id in dict.fromkeys(ids):
         found = session.ask(store.find(id))
-        if found is not None and (queue is None or found.queue == queue):
+        if found is not None:
             wanted.append(found.id)
-        elif id in ids:  # a range may have holes
+        else:
             missing.append(id)
-    return wanted, missing
+    if bounds:
+        wanted += _within(bounds, [job.id for job in session.ask(store.all(queue))])
+    return list(dict.fromkeys(wanted)), missing
 
 
-def _numbers(ranges: Sequence[str]) -> list[str]:
-    numbers: list[str] = []
+def _within(bounds: Sequence[tuple[int, int]], ids: Sequence[str]) -> list[str]:
+    """The ids that are numbers and in one of the ranges, in ascending order; a range may have holes.
+
+    >>> _within([(2, 4), (9, 9)], ["10", "9", "4", "3", "1", "9f8b1a54-2a55"])
+    ['3', '4', '9']
+    """
+    numbers = sorted({int(id) for id in ids if _NUMBER.fullmatch(id)})
+    return [str(number) for number in numbers if any(first <= number <= last for first, last in bounds)]
+
+
+def _bounds(ranges: Sequence[str]) -> list[tuple[int, int]]:
+    bounds: list[tuple[int, int]] = []
     for each in ranges:
         found = _RANGE.fullmatch(each.strip())
         if found is None:
             raise CommandError(f"--range takes FROM-TO, such as 1-5, not {each!r}.")
         first, last = sorted((int(found[1]), int(found[2])))
-        if last - first >= 100_000:
-            raise CommandError(f"--range {each} is too wide; retry in portions of 100000.")
-        numbers += [str(number) for number in range(first, last + 1)]
-    return numbers
+        bounds.append((first, last))
+    return bounds
 
 
 def _retry_one(session: Session, id: str) -> bool:

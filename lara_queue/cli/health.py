@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from lara_queue.cli.options import queue_options
 from lara_queue.cli.output import paint, print_json, safe, table
+from lara_queue.cli.progress import human_time
 from lara_queue.cli.session import Place
 
 __all__ = ["health"]
+
+COLUMNS = ("status", "driver", "queue", "lag", "pending", "delayed", "reserved", "oldest")
 
 
 @click.command()
@@ -18,7 +23,7 @@ __all__ = ["health"]
 def health(place: Place, queue: str | None, as_json: bool) -> int:
     """Whether the queue's store answers, and what waits there; exit code 1 when it does not.
 
-    This looks at the store. For a worker's own health use "work --health-file".
+    This looks at the store. For a worker's own health ask its "work --health-file", or /health on its "--metrics-port".
 
     \b
     Example:
@@ -30,10 +35,19 @@ def health(place: Place, queue: str | None, as_json: bool) -> int:
         print_json(report)
         return int(not report["healthy"])
     if not report["healthy"]:
-        click.echo(f"{paint('unhealthy', 'red', bold=True)}: {safe(' '.join(str(report['error']).split()))}", err=True)
+        click.echo(f"{paint('unhealthy', 'red', bold=True)}: {safe(' '.join(_why(report).split()))}", err=True)
         return 1
     lag = f"{report['lag_seconds'] * 1000:.1f} ms"
-    columns = ("status", "driver", "queue", "lag", "pending", "delayed", "reserved")
-    counts = (report["pending"], report["delayed"], report["reserved"])
-    table(columns, [("healthy", report["driver"], report["queue"], lag, *counts)], right=frozenset(range(3, 7)))
+    oldest = "" if report["oldest_pending_seconds"] is None else human_time(report["oldest_pending_seconds"])
+    counts = (report["pending"], report["delayed"], report["reserved"], oldest)
+    table(COLUMNS, [("healthy", report["driver"], report["queue"], lag, *counts)], right=frozenset(range(3, 8)))
     return 0
+
+
+def _why(report: dict[str, Any]) -> str:
+    """The first thing that is wrong."""
+    if report["error"] is not None:
+        return str(report["error"])
+    if report["loop_turning"] is False:
+        return f"A worker's loop has not turned for {report['seconds_since_turn']:.0f} s."
+    return "Leases are not being renewed; a long job may be run twice."

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from lara_queue.cli.program import state
-from lara_queue.cli.session import Place
+from lara_queue.cli.session import Place, remember_application
 
 __all__ = ["general_options", "queue_options", "split_names"]
 
@@ -38,13 +39,29 @@ _DEBUG = click.option(
     "--debug", is_flag=True, is_eager=True, expose_value=False, callback=_debug, help="Show tracebacks of errors."
 )
 
+
+def _laravel(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    typed = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    remember_application(context, value, typed=typed)
+
+
+_LARAVEL = click.option(
+    "--laravel",
+    metavar="PATH",
+    envvar="LARA_QUEUE_LARAVEL",
+    is_eager=True,
+    expose_value=False,
+    callback=_laravel,
+    help="A Laravel application's folder: its .env and configuration say the rest; also LARA_QUEUE_LARAVEL.",
+)
+
 _PLACE = (
     click.option("--app", metavar="MODULE:ATTR", envvar="LARA_QUEUE_APP", help="Take the queue object from code."),
     click.option(
         "--connection",
         metavar="URL",
         envvar="LARA_QUEUE_URL",
-        help="Where the jobs are, such as redis://localhost:6379/0; also LARA_QUEUE_URL.",
+        help="Where the jobs are, such as redis://localhost:6379/0; with --laravel one of its connections.",
     ),
     click.option("--appname", help="First part of the Redis key prefix; also LARA_QUEUE_APPNAME.  [default: laravel]"),
     click.option(
@@ -82,8 +99,8 @@ _KEYS = (
 
 
 def general_options(function: F) -> F:
-    """``-v`` and ``--debug``."""
-    return _VERBOSE(_DEBUG(function))
+    """``--laravel``, ``-v`` and ``--debug``."""
+    return _LARAVEL(_VERBOSE(_DEBUG(function)))
 
 
 def queue_options(*, failed: bool = False, cache: bool = False, keys: bool = False) -> Callable[[F], F]:

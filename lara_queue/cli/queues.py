@@ -118,17 +118,19 @@ def _print_watched(found: list[_Watched]) -> None:
 
 @click.command()
 @click.argument("queues", nargs=-1, metavar="[QUEUE]...")
+@click.option("--queue", "more", metavar="NAMES", multiple=True, help="The same as an option, as artisan has it.")
 @click.option("--force", is_flag=True, help="Do not ask.")
 @queue_options()
-def clear(place: Place, queues: tuple[str, ...], force: bool) -> int:
+def clear(place: Place, queues: tuple[str, ...], more: tuple[str, ...], force: bool) -> int:
     """Delete all jobs of the queues, those in workers' hands included. Asks first, unless --force is given.
 
     \b
     Example:
         lara-queue clear default,low --force
+        lara-queue clear --queue=default --force
     """
     with place.open() as session:
-        names = split_names(queues) or [session.queue.queue]
+        names = split_names((*queues, *more)) or [session.queue.queue]
         if not force:
             waiting = sum(_sizes(session, name).total for name in names)
             listed = ", ".join(safe(name) for name in names)

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from lara_queue.cli.locate import locate
-from lara_queue.cli.metrics import serve_metrics
+from lara_queue.cli.metrics import HIGHEST_PORT, check_ports, serve_metrics
 from lara_queue.cli.options import general_options
 from lara_queue.cli.output import safe, wants_colour
 from lara_queue.cli.program import leave_now, state
@@ -25,6 +25,7 @@ from lara_queue.cli.push import seconds_list
 from lara_queue.cli.session import Session
 from lara_queue.events import WorkerLooping
 from lara_queue.lifecycle.stop import StopReason
+from lara_queue.logs import JobFilter, JsonFormatter, log_jobs
 from lara_queue.worker.child import Parent
 from lara_queue.worker.reload import Watcher
 from lara_queue.worker.supervisor import Supervisor
@@ -63,6 +64,9 @@ PASSED_ON = (
 @click.option("--force", is_flag=True, help="Run in maintenance mode, too.")
 @click.option("--reload", is_flag=True, help="Restart when a .py file below the current directory changes.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON line for each event, as artisan does.")
+@click.option(
+    "--log-json", is_flag=True, help="Log to stderr in JSON, a line for each job too, instead of lines for people."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing about jobs.")
 @click.option(
     "--health-file", type=click.Path(dir_okay=False), help="Touched while the loop turns, for liveness probes."
@@ -70,7 +74,11 @@ PASSED_ON = (
 @click.option("--shutdown-timeout", type=SECONDS, help="Seconds that jobs in hand get after TERM.  [default: no limit]")
 @click.option("--unhandled", type=click.Choice(["release", "fail"]), help="A job nobody handles.  [default: release]")
 @click.option("--no-leases", is_flag=True, help="Do not renew the reservation of a job that runs long.")
-@click.option("--metrics-port", type=click.IntRange(1, 65535), help="Serve Prometheus metrics; process n on port + n.")
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(1, HIGHEST_PORT),
+    help="Serve /metrics and /health on it; of --processes N, on N ports from it on.",
+)
 @click.option("--connection", metavar="URL", help="Sets LARA_QUEUE_URL for the module to read.")
 @general_options
 def work(
@@ -94,15 +102,16 @@ def work(
     """
     if connection is not None:
         os.environ["LARA_QUEUE_URL"] = connection
+    check_ports(given["metrics_port"], processes)
     parent = Parent.of()
     if parent is None and (processes > 1 or reload):
-        _log()
+        _log(given["log_json"])
         command = (sys.executable, "-m", "lara_queue", *state.arguments)
         watcher = Watcher(os.getcwd()) if reload else None
         timeout = given["shutdown_timeout"]
         return Supervisor(command, processes, shutdown_timeout=timeout, watcher=watcher, say=logger.warning).run()
     with Session(lambda: locate(target), target, loop_factory=_fast_loop()) as session:
-        _log()
+        _log(given["log_json"])
         reason = _work(session, parent, **given)
         if parent is not None:
             parent.stopped(reason.value)
@@ -118,6 +127,7 @@ def _work(
     *,
     concurrency: int | None,
     as_json: bool,
+    log_json: bool,
     quiet: bool,
     no_leases: bool,
     metrics_port: int | None,
@@ -133,8 +143,10 @@ def _work(
     queues = options.get("queue", queue.queue)
     session.do(queue.driver.ping())  # a server that is not there is told now; one that goes away is waited for
     if metrics_port is not None:
-        serve_metrics(queue, metrics_port + (parent.index if parent is not None else 0))
-    if not quiet:
+        serve_metrics(queue, metrics_port + (parent.index if parent is not None else 0), queues.split(","))
+    if log_json and not quiet:
+        log_jobs(queue.emitter)
+    if not quiet and (as_json or not log_json):
         Progress(queue, as_json=as_json, queues=queues)
         if not as_json and (parent is None or parent.index == 0):
             _introduce(queues)
@@ -150,10 +162,16 @@ def _introduce(queues: str) -> None:
     click.echo(f"\n  {badge} Processing jobs from the [{safe(queues)}] queue{plural}.\n")
 
 
-def _log() -> None:
-    """Log to stderr, unless the user's module has set up logging itself."""
-    if not logging.getLogger().handlers:
+def _log(as_json: bool) -> None:
+    """Log to stderr, unless the user's module has set up logging itself; in JSON, where asked for, all the same."""
+    root = logging.getLogger()
+    if not root.handlers:
         logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    if as_json:
+        for handler in root.handlers:
+            handler.setFormatter(JsonFormatter())
+            handler.addFilter(JobFilter())  # lines that handlers write say which job they are about
+        logger.setLevel(logging.INFO)
     if state.verbosity:
         logger.setLevel(logging.INFO if state.verbosity == 1 else logging.DEBUG)
 

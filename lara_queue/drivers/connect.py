@@ -34,14 +34,16 @@ _STORES = {
     "unix": _Store("lara_queue.drivers.redis"),
     "redis+sentinel": _Store(None),
     "redis+cluster": _Store(None),
-    "sqlite": _Store(None),
-    "postgresql": _Store(None, "postgres"),
-    "mysql": _Store(None, "mysql"),
-    "mariadb": _Store(None, "mysql"),
+    "sqlite": _Store("lara_queue.drivers.database"),
+    "postgresql": _Store("lara_queue.drivers.database", "postgres"),
+    "mysql": _Store("lara_queue.drivers.database", "mysql"),
+    "mariadb": _Store("lara_queue.drivers.database", "mysql"),
+    "sync": _Store("lara_queue.drivers.sync_driver"),
+    "failover": _Store("lara_queue.drivers.failover"),
 }
 """Scheme → store."""
 
-_CLIENTS = {"redis": _STORES["redis"]}
+_CLIENTS = {"redis": _STORES["redis"], "sqlalchemy": _Store("lara_queue.drivers.database")}
 """Package of a client's class, or of one it derives from → store."""
 
 _ALIASES = {"postgres": "postgresql", "pgsql": "postgresql", "valkey": "redis", "mem": "memory", "array": "memory"}
@@ -53,8 +55,9 @@ def open_driver(source: Any, *, face: Literal["sync", "async"], settings: Driver
 
     Parameters:
         source: a URL; a redis-py client of either face, with any settings (see :mod:`lara_queue.drivers.redis.links`);
-            or a driver, which is returned as it is. Drivers on the same ``memory://NAME`` share their jobs within the
-            process; ``memory://`` alone is a store of its own.
+            an SQLAlchemy engine (see :class:`lara_queue.sql.Database`); or a driver, which is returned as it is.
+            Drivers on the same ``memory://NAME`` share their jobs within the process; ``memory://`` alone is a store
+            of its own.
         face: ``sync`` for plans that :func:`~lara_queue.plans.run` drives, ``async`` for ``run_async``.
         settings: prefix, retry_after (seconds), clock, ...
 
@@ -80,7 +83,7 @@ def open_driver(source: Any, *, face: Literal["sync", "async"], settings: Driver
         return cast(Driver, source)
     raise ConfigurationError(
         f"A {type(source).__name__} is not a place for jobs; give a URL such as redis://localhost:6379/0, "
-        "a redis-py client, or a driver."
+        "a redis-py client, an SQLAlchemy engine, or a driver."
     )
 
 
@@ -102,7 +105,8 @@ def _store_of_url(url: str) -> tuple[str, _Store]:
 
 def _module(name: str, store: _Store) -> Any:
     if store.module is None:
-        raise UnknownDriver(f"'{name}://' is not supported yet; there are redis://, rediss:// and memory://.")
+        known = ", ".join(f"{scheme}://" for scheme, one in _STORES.items() if one.module)
+        raise UnknownDriver(f"'{name}://' is not supported yet; there are {known}.")
     try:
         return importlib.import_module(store.module)
     except ModuleNotFoundError as error:

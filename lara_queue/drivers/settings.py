@@ -22,6 +22,7 @@ class DriverSettings:
         clock: tells the Unix time in seconds.
         migration_batch: how many due jobs one reserve makes ready per queue and set at most; -1 for all of them.
             Laravel's ``migration_batch_size``.
+        table: the name of the jobs table in a database, whole, with a schema's name and a dot before it if need be.
 
     Raises :class:`~lara_queue.errors.ConfigurationError` for a value that cannot work.
 
@@ -34,6 +35,7 @@ class DriverSettings:
     block_for: float | None = None
     clock: Clock = system_clock
     migration_batch: int = 1000
+    table: str = "jobs"
 
     def __post_init__(self) -> None:
         if not self.retry_after > 0:
@@ -42,6 +44,8 @@ class DriverSettings:
             raise ConfigurationError(f"block_for must be 0 seconds or more, or None, not {self.block_for!r}.")
         if self.migration_batch == 0 or self.migration_batch < -1:
             raise ConfigurationError(f"migration_batch must be 1 or more, or -1 for all, not {self.migration_batch!r}.")
+        if not self.table or not all(self.table.split(".")):
+            raise ConfigurationError(f"table must be the name of a table, not {self.table!r}.")
 
     def longest_wait(self, wait: float) -> float:
         """Seconds to block when ``wait`` seconds are asked for.

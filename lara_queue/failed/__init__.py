@@ -2,5 +2,5 @@
 
 One class each, written once as plans (see :mod:`lara_queue.plans`); :func:`lara_queue.failed.connect.open_failed_store`
 chooses by URL. Recording comes before the job is deleted, so after a crash in between it is done twice: every store
-keeps the first record of a uuid and ignores the second.
+has one record of a uuid, the last.
 """

@@ -22,6 +22,11 @@ class NullFailedStore:
         yield from ()
         return []
 
+    def ids(self, *, queue: str | None = None) -> Plan[list[str]]:
+        """Always empty."""
+        yield from ()
+        return []
+
     def find(self, id: str) -> Plan[FailedJob | None]:
         """Always None."""
         yield from ()
@@ -29,6 +34,11 @@ class NullFailedStore:
 
     def forget(self, id: str) -> Plan[bool]:
         """Always False here; Laravel's says true, which would hide a mistyped id."""
+        yield from ()
+        return False
+
+    def remove(self, failed: FailedJob) -> Plan[bool]:
+        """Always False."""
         yield from ()
         return False
 

@@ -15,12 +15,14 @@ __all__ = [
     "as_failed_job",
     "as_text",
     "display_name",
+    "exception_text",
     "from_text",
     "json_object",
     "local_time",
     "local_time_text",
     "readable",
     "unix_time",
+    "wrapped",
 ]
 
 
@@ -69,6 +71,19 @@ def readable(text: str) -> str:
     return text.encode("utf-8", "replace").decode().replace("\x00", "\\0")
 
 
+MOST_OF_EXCEPTION = 500_000
+"""Characters of an exception that are kept: a text of many megabytes is more than some servers take in one packet."""
+
+
+def exception_text(failure: Failure) -> str:
+    """The exception for a text column, its middle left out when it is enormous."""
+    text = readable(failure.exception)
+    if len(text) <= MOST_OF_EXCEPTION:
+        return text
+    half = MOST_OF_EXCEPTION // 2
+    return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
+
+
 def json_object(payload: bytes | str) -> dict[str, Any] | None:
     """The payload as a dict when it is a JSON object in valid UTF-8 and nothing but that, else None.
 
@@ -95,10 +110,13 @@ def as_text(failure: Failure) -> str:
         text = failure.payload.decode("utf-8")
     except UnicodeDecodeError:
         text = "\x00"
-    if "\x00" not in text:
-        return text
-    wrapped = {"uuid": failure.uuid, "displayName": failure.name, _RAW: base64.b64encode(failure.payload).decode()}
-    return json.dumps(wrapped)
+    return text if "\x00" not in text else wrapped(failure)
+
+
+def wrapped(failure: Failure) -> str:
+    """The payload as ASCII JSON around its base64."""
+    around = {"uuid": failure.uuid, "displayName": failure.name, _RAW: base64.b64encode(failure.payload).decode()}
+    return json.dumps(around)
 
 
 def from_text(text: str | bytes) -> bytes:
@@ -109,10 +127,10 @@ def from_text(text: str | bytes) -> bytes:
     """
     data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
     if _RAW.encode() in data:
-        wrapped = json_object(data)
-        if wrapped is not None and wrapped.keys() == {"uuid", "displayName", _RAW}:
+        around = json_object(data)
+        if around is not None and around.keys() == {"uuid", "displayName", _RAW}:
             try:
-                return base64.b64decode(wrapped[_RAW], validate=True)
+                return base64.b64decode(around[_RAW], validate=True)
             except (TypeError, ValueError, binascii.Error):
                 pass  # somebody else's key of that name
     return data
@@ -126,7 +144,7 @@ def as_failed_job(failure: Failure) -> FailedJob:
         connection=failure.connection,
         queue=failure.queue,
         payload=failure.payload,
-        exception=readable(failure.exception),
+        exception=exception_text(failure),
         failed_at=failure.failed_at,
     )
 

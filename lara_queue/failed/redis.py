@@ -22,7 +22,7 @@ import hashlib
 import json
 from typing import Any, Final
 
-from lara_queue.failed.records import json_object, readable, unix_time
+from lara_queue.failed.records import exception_text, json_object, unix_time
 from lara_queue.plans import Call, Plan
 from lara_queue.ports import FailedJob, Failure
 
@@ -57,13 +57,18 @@ local function find(list, id, own)
 end
 """
 
-# KEYS: list, uuids. ARGV: uuid, own beginning, entry. Answers 1 when recorded, 0 when it was there.
+# KEYS: list, uuids. ARGV: uuid, own beginning, entry. Answers 1 when the uuid is new, 0 when its entry was replaced.
 RECORD: Final = (
     _FIND
     + """
-if redis.call('SADD', KEYS[2], ARGV[1]) == 0 and find(KEYS[1], ARGV[1], ARGV[2]) then return 0 end
+local new, entry = redis.call('SADD', KEYS[2], ARGV[1]), nil
+if new == 0 then entry = find(KEYS[1], ARGV[1], ARGV[2]) end
+while entry do
+  redis.call('LREM', KEYS[1], -1, entry)
+  entry = find(KEYS[1], ARGV[1], ARGV[2])
+end
 redis.call('RPUSH', KEYS[1], ARGV[3])
-return 1
+return new
 """
 )
 
@@ -80,6 +85,16 @@ while entry do
   entry = find(KEYS[1], ARGV[1], ARGV[2])
 end
 redis.call('SREM', KEYS[2], ARGV[1])
+return removed
+"""
+)
+
+# KEYS: list, uuids. ARGV: uuid, own beginning, entry. Answers how many such entries were removed.
+REMOVE_ENTRY: Final = (
+    _FIND
+    + """
+local removed = redis.call('LREM', KEYS[1], -1, ARGV[3])
+if not find(KEYS[1], ARGV[1], ARGV[2]) then redis.call('SREM', KEYS[2], ARGV[1]) end
 return removed
 """
 )
@@ -120,7 +135,7 @@ class RedisFailedStore:
         self._keys = (key, f"{key}:uuids")
 
     def record(self, failure: Failure) -> Plan[None]:
-        """Keep it, unless its uuid is here already."""
+        """Keep it, in place of any entry with its uuid."""
         yield self._script(RECORD, failure.uuid, _beginning(failure.uuid), entry_of(failure))
 
     def all(self, *, queue: str | None = None, limit: int | None = None) -> Plan[list[FailedJob]]:
@@ -136,6 +151,10 @@ class RedisFailedStore:
             last -= PAGE
         return list(found.values())[:limit]
 
+    def ids(self, *, queue: str | None = None) -> Plan[list[str]]:
+        """The ids, newest first; a list can only be read whole."""
+        return [job.id for job in (yield from self.all(queue=queue))]
+
     def find(self, id: str) -> Plan[FailedJob | None]:
         """The failure with that uuid, or None."""
         entry = yield self._script(FIND, id, _beginning(id))
@@ -144,6 +163,11 @@ class RedisFailedStore:
     def forget(self, id: str) -> Plan[bool]:
         """True when there was one and it is gone."""
         removed: int = yield self._script(FORGET, id, _beginning(id))
+        return removed > 0
+
+    def remove(self, failed: FailedJob) -> Plan[bool]:
+        """True when that very entry was there and is gone."""
+        removed: int = yield self._script(REMOVE_ENTRY, failed.id, _beginning(failed.id), failed.receipt)
         return removed > 0
 
     def flush(self, *, before: float | None = None) -> Plan[int]:
@@ -201,7 +225,7 @@ def entry_of(failure: Failure) -> str:
         "failed_at": failure.failed_at,
         "queue": failure.queue,
         "connection": failure.connection,
-        "exception": readable(failure.exception),
+        "exception": exception_text(failure),
     }
     if not exact:
         rest["raw"] = base64.b64encode(failure.payload).decode()
@@ -217,7 +241,7 @@ def failed_job_of(entry: bytes) -> FailedJob:
     """
     value = json_object(entry)
     if value is None or not isinstance(value.get("original_job"), dict):
-        return FailedJob(_sha1(entry), None, "redis", "", entry, "", 0.0)
+        return FailedJob(_sha1(entry), None, "redis", "", entry, "", 0.0, entry)
     original = value["original_job"]
     uuid = value.get("uuid") or original.get("uuid")
     uuid = uuid if isinstance(uuid, str) else None
@@ -232,6 +256,7 @@ def failed_job_of(entry: bytes) -> FailedJob:
         payload=_payload(entry, value),
         exception=str(exception),
         failed_at=unix_time(value.get("failed_at")),
+        receipt=entry,
     )
 
 

@@ -24,7 +24,18 @@ import msgspec
 from lara_queue.errors import ConfigurationError, InvalidPayload, JobTypeError
 from lara_queue.php.values import PropertyKey
 
-__all__ = ["bind", "bound_name", "class_name_of", "from_job", "is_model", "matches", "php_class", "to_properties"]
+__all__ = [
+    "bind",
+    "bound_name",
+    "class_name_of",
+    "default_of",
+    "from_job",
+    "is_model",
+    "matches",
+    "php_class",
+    "to_properties",
+    "value_of",
+]
 
 C = TypeVar("C", bound=type[Any])
 T = TypeVar("T")
@@ -170,12 +181,28 @@ def _alias(name: str, info: Any) -> str:
 
 def to_mapping(instance: Any) -> dict[Any, Any]:
     """The instance's fields by property name (with visibility where the model says it), values as they are."""
-    return {each.key: getattr(instance, _attribute(instance, each)) for each in fields_of(type(instance))}
+    return {each.key: value_of(instance, each) for each in fields_of(type(instance))}
 
 
-def _attribute(instance: Any, field: Field) -> str:
-    """The attribute behind a field: attrs drops leading underscores from the names of arguments."""
-    return field.name if hasattr(instance, field.name) else f"_{field.name}"
+def value_of(instance: Any, field: Field) -> Any:
+    """What a field of the instance holds; attrs drops leading underscores from the names of arguments."""
+    return getattr(instance, field.name if hasattr(instance, field.name) else f"_{field.name}")
+
+
+def default_of(cls: type[Any], field: Field) -> Any:
+    """What the field holds when nothing was given for it; an object equal to nothing when that cannot be told."""
+    if field.required:
+        return _MISSING
+    if dataclasses.is_dataclass(cls):
+        found = next(each for each in dataclasses.fields(cls) if each.name == field.name)
+        return found.default if found.default_factory is dataclasses.MISSING else found.default_factory()
+    if issubclass(cls, msgspec.Struct):
+        by_name = {each.name: each for each in msgspec.structs.fields(cls)}[field.name]
+        return by_name.default if by_name.default is not msgspec.NODEFAULT else by_name.default_factory()
+    if _is_pydantic(cls):
+        return cls.model_fields[field.name].get_default(call_default_factory=True)
+    made = next((each.default for each in cls.__attrs_attrs__ if each.alias == field.name), _MISSING)
+    return made.factory() if hasattr(made, "factory") and not made.takes_self else made
 
 
 def to_properties(instance: Any) -> tuple[str, dict[Any, Any]]:

@@ -61,6 +61,7 @@ class Outcome:
 
 
 _DONE = Outcome(Delete())
+_PROCESSING, _PROCESSED, _ATTEMPTED = JobProcessing.name, JobProcessed.name, JobAttempted.name
 
 
 class Lifecycle:
@@ -74,6 +75,9 @@ class Lifecycle:
         look_up: from a job to what holds for it, and whether anybody handles it.
         clock: tells the Unix time in seconds.
         unhandled: what becomes of a job nobody handles.
+        hears: whether anybody listens to the event of that name; what nobody listens to is not made.
+        around: the plan that runs a job's handlers with what stands around them, or None when nothing does.
+        after_failure: the plan of what follows from a final failure, after it was recorded.
     """
 
     def __init__(
@@ -86,6 +90,9 @@ class Lifecycle:
         look_up: Callable[[Job], tuple[Rules, bool]],
         clock: Clock,
         unhandled: GiveBack | None,
+        hears: Callable[[str], bool] = lambda _name: True,
+        around: Callable[[Job], Plan[None] | None] = lambda _job: None,
+        after_failure: Callable[[Job, BaseException], Plan[None]] | None = None,
     ) -> None:
         self.driver = driver
         self.failed = failed
@@ -94,6 +101,9 @@ class Lifecycle:
         self.look_up = look_up
         self.clock = clock
         self.unhandled = unhandled
+        self.hears = hears
+        self.around = around
+        self.after_failure = after_failure
 
     def attempt(self, job: Job) -> Plan[Outcome]:
         """How the attempt ended. Runs the handler unless the job is unreadable, unhandled or out of attempts.
@@ -112,7 +122,10 @@ class Lifecycle:
                 return Outcome(self.unhandled)
             missing = NoHandler(f"No handler is registered for {job.name}; register one with @queue.handler.")
             return Outcome(Bury(missing), missing)
-        yield Emit(JobProcessing(job))
+        if self.hears(_PROCESSING):
+            yield Emit(JobProcessing(job))
+            if job.wish is not None and job.is_deleted:  # by a listener
+                return Outcome(job.wish, None, rules.max_tries)
         if exceeded(job.attempts, rules, self.clock()):
             verdict = out_of_attempts(job.name)
             return Outcome(verdict, verdict.error, rules.max_tries)
@@ -121,7 +134,11 @@ class Lifecycle:
         except PayloadError as error:
             return Outcome(Bury(error), error, rules.max_tries)
         try:
-            yield Handle(job)
+            steps = self.around(job)
+            if steps is None:
+                yield Handle(job)
+            else:
+                yield from steps
         except Interrupted:
             yield from self._give_back(job, 0)
             raise
@@ -148,10 +165,10 @@ class Lifecycle:
         if isinstance(disposition, Delete):
             held = yield from self.driver.delete(job.reservation)
             if held:
-                if error is None:
-                    yield Emit(JobProcessed(job))
-                else:
+                if error is not None:
                     yield Emit(JobExceptionOccurred(job, error))
+                elif self.hears(_PROCESSED):
+                    yield Emit(JobProcessed(job))
         elif isinstance(disposition, Release):
             held = yield from self._release(job, disposition.delay, error)
         elif isinstance(disposition, Bury):
@@ -161,7 +178,8 @@ class Lifecycle:
             return held
         if not held:
             yield Emit(JobLeaseLost(job))
-        yield Emit(JobAttempted(job, error))
+        if self.hears(_ATTEMPTED):
+            yield Emit(JobAttempted(job, error))
         return held
 
     def settle_stuck(self, job: Job) -> Plan[None]:
@@ -175,19 +193,21 @@ class Lifecycle:
         exceptions = yield from self._count(job, rules)
         verdict = after_timeout(job.name, job.attempts, exceptions, rules, self.clock())
         if isinstance(verdict, Bury):
-            yield from self._bury(job, verdict.error, Outcome(verdict, verdict.error, rules.max_tries))
+            yield from self._bury(job, verdict.error, Outcome(verdict, JobTimeout(str(verdict.error)), rules.max_tries))
+        else:
+            yield Emit(_timed_out(job))
 
     def _release(self, job: Job, delay: float, error: BaseException | None) -> Plan[bool]:
         if isinstance(error, JobTimeout):
-            yield Emit(JobTimedOut(job))
+            yield Emit(_timed_out(job))
         elif error is not None:
             yield Emit(JobExceptionOccurred(job, error))
         held = yield from self.driver.release(job.reservation, delay=delay)
-        if held and error is not None:
-            yield Emit(JobReleasedAfterException(job, delay))
-        elif held:
-            yield Emit(JobReleased(job, delay))
+        if held and error is None:
             yield Emit(JobProcessed(job))
+            yield Emit(JobReleased(job, delay))
+        elif held and job.wish is None:  # a job that had released itself before it raised does not go back for that
+            yield Emit(JobReleasedAfterException(job, delay, error))
         return held
 
     def _bury(self, job: Job, error: BaseException, outcome: Outcome) -> Plan[bool]:
@@ -195,11 +215,13 @@ class Lifecycle:
         held = (yield from self.driver.extend([job.reservation]))[0]
         if held:
             yield from self.failed.record(self._failure(job, error, outcome.max_tries))
+            if self.after_failure is not None:
+                yield from self.after_failure(job, error)
             held = yield from self.driver.delete(job.reservation)
         if held:
             yield Emit(JobFailed(job, error))
             if isinstance(outcome.error, JobTimeout):
-                yield Emit(JobTimedOut(job))
+                yield Emit(_timed_out(job))
             elif outcome.error is not None:
                 yield Emit(JobExceptionOccurred(job, outcome.error))
             else:
@@ -227,7 +249,7 @@ class Lifecycle:
         except PayloadError:
             pass  # an unreadable payload is recorded all the same, under an id of its own
         return Failure(
-            uuid=uuid or _uuid_of(job.raw_body),
+            uuid=uuid or _uuid_of(job),
             connection=self.connection,
             queue=job.queue,
             payload=job.raw_body,
@@ -241,6 +263,14 @@ class Lifecycle:
         )
 
 
-def _uuid_of(body: bytes) -> str:
-    """An id for a payload that has none: always the same, so that recording it twice stays one record."""
-    return str(uuids.UUID(bytes=hashlib.sha256(body).digest()[:16], version=5))
+def _timed_out(job: Job) -> JobTimedOut:
+    return JobTimedOut(job, None if job.rules is None else job.rules.timeout)
+
+
+def _uuid_of(job: Job) -> str:
+    """An id for a payload that has none: always the same, so that recording it twice stays one record.
+
+    The receipt tells it from another with the same bytes, where it is the same each time the job is taken.
+    """
+    row = getattr(job.reservation.receipt, "id", "")
+    return str(uuids.UUID(bytes=hashlib.sha256(job.raw_body + str(row).encode()).digest()[:16], version=5))

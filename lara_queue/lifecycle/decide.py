@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lara_queue.errors import JobTypeError, MaxAttemptsExceeded, TimeoutExceeded
+from lara_queue.errors import ConfigurationError, JobTypeError, MaxAttemptsExceeded, TimeoutExceeded
 from lara_queue.lifecycle.backoff import Backoff
 
 __all__ = [
@@ -105,7 +105,7 @@ def after_error(
 
     ``exceptions`` is how many exceptions the job has had, this one included; None when nobody counts.
     """
-    if isinstance(error, JobTypeError) or (rules.retries is not None and not rules.retries(error)):
+    if isinstance(error, JobTypeError | ConfigurationError) or (rules.retries is not None and not rules.retries(error)):
         return Bury(error)
     if _last_attempt(attempts, rules, now) or _too_many_exceptions(exceptions, rules):
         return Bury(error)

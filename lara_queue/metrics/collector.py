@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,6 +28,9 @@ FOLD_AFTER: Final = 512
 
 MAX_TYPES: Final = 500
 """Job types told apart."""
+
+MAX_NAME: Final = 250
+"""Characters of a job's name that are kept; a PHP class has fewer, but anybody may write a payload."""
 
 _Record = tuple[str, float, float, "tuple[str, str] | bool | None"]
 # name, start, seconds, and: None for a success, (error type, message) for a failure, True for a retry
@@ -125,7 +129,10 @@ class MetricsCollector:
             for _ in range(len(self._pending)):
                 record = take()
                 name, started, seconds, what = record
-                stats = types.get(name) or self._stats(name)
+                stats = types.get(name)
+                if stats is None:
+                    name = name[:MAX_NAME]
+                    stats, record = self._stats(name), (name, started, seconds, what)
                 if what is True:
                     self._retries += 1
                     stats.retries += 1
@@ -168,15 +175,27 @@ class MetricsCollector:
         ``success_rate`` in per cent, ``uptime_seconds``, ``time_since_reset``), ``performance``, ``job_types`` and
         ``errors`` (``error_counts`` by type, ``error_types`` by message, ``error_details``). ``performance`` is about
         the remembered jobs, except ``throughput_per_second``: jobs since the last reset over the seconds since then.
+        ``job_types`` has each type's counts and times since the last reset, and its percentiles over the remembered
+        jobs.
         """
         with self._folding:
             self._fold()
             return {
                 "general": self._general(),
                 "performance": self._performance(),
-                "job_types": {name: stats.shown() for name, stats in self._types.items() if stats.total},
+                "job_types": self._job_types(),
                 "errors": self._errors.shown(),
             }
+
+    def _job_types(self) -> dict[str, Any]:
+        recent: dict[str, list[float]] = {}
+        for name, _, seconds, _ in self._history:
+            recent.setdefault(name if name in self._types else OTHER, []).append(seconds)
+        return {
+            name: {**stats.shown(), **_percentiles(sorted(recent.get(name, ())))}
+            for name, stats in self._types.items()
+            if stats.total
+        }
 
     def _general(self) -> dict[str, Any]:
         now = self._clock()
@@ -199,17 +218,15 @@ class MetricsCollector:
             "max_processing_time": times[-1] if times else 0,
             "throughput_per_second": self._processed / elapsed if elapsed > 0 else 0,
             "history_size": len(times),
-            "p50": percentile(times, 50),
-            "p95": percentile(times, 95),
-            "p99": percentile(times, 99),
+            **_percentiles(times),
         }
 
     def get_job_type_metrics(self, job_name: str) -> dict[str, Any]:
         """The figures of one job type as in ``get_metrics()["job_types"]``; empty when it was never seen."""
         with self._folding:
             self._fold()
-            stats = self._types.get(job_name)
-            return stats.shown() if stats is not None and stats.total else {}
+            found: dict[str, Any] = self._job_types().get(job_name[:MAX_NAME], {})
+            return found
 
     def get_recent_jobs(self, limit: int = 10) -> list[dict[str, Any]]:
         """The last jobs, oldest first: ``name``, ``success``, ``processing_time``, ``timestamp``; failures ``error``.
@@ -280,6 +297,10 @@ class MetricsCollector:
     def total_retries(self) -> int:
         """Jobs sent back to be tried again."""
         return self.snapshot().retries
+
+
+def _percentiles(ordered: Sequence[float]) -> dict[str, float]:
+    return {"p50": percentile(ordered, 50), "p95": percentile(ordered, 95), "p99": percentile(ordered, 99)}
 
 
 def _shown(record: _Record) -> dict[str, Any]:

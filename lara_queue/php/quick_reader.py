@@ -20,20 +20,25 @@ from itertools import islice
 from operator import length_hint
 from typing import Any
 
-from lara_queue.php.exact_reader import CLASS_NAME, array_key, text_or_bytes
+from lara_queue.php.exact_reader import CLASS_NAME, array_key
 from lara_queue.php.glue import (
+    CLASS,
     CLOSE,
+    CLOSING,
+    EMPTY_THEN_KEY,
+    KEY,
+    LAST_WITH_KEY,
     LIST,
     OPEN,
     PROPERTIES,
+    PROPERTIES_THEN_KEY,
     REPEAT,
+    STRING,
     VALUE,
-    VALUE_THEN_KEY,
     Unusual,
     behind_class,
     behind_key,
     behind_value,
-    learn,
     remember,
 )
 from lara_queue.php.values import PhpEnum, PhpObject, PhpValue, RawKey, allocate, class_text, set_class_name, set_raw
@@ -48,21 +53,21 @@ _enums: dict[str, PhpEnum] = {}
 
 
 def quick_read(data: bytes, depth: int) -> PhpValue:
-    """The value at the front of ``data``, an array or an object.
+    """The value at the front of ``data``.
 
     :param depth: the most levels of arrays and objects; 0 for no limit.
     :raises Unusual: and IndexError or ValueError, when this is a case for the exact reader.
 
+    The loop is long on purpose: a call for each value would cost more than the value.
+
     >>> quick_read(b'a:2:{s:2:"id";i:7;s:5:"queue";N;}', 0)
     {'id': 7, 'queue': None}
     """
-    text = data.decode("latin-1")  # a character a byte, so that lengths and positions are those of the bytes
+    # A character a byte, so that lengths are those of the bytes; and a first glue like all others.
+    text = ";" + data.decode("latin-1")
     pieces = text.split('"')
-    pieces[0] = ";" + pieces[0]
     pieces.append("")  # so that the last glue has something behind it, too
     numbered: list[object] | None = [] if ";r:" in text else None  # every value in PHP's order, if somebody asks
-    if text[0] not in "aO":
-        raise Unusual
     all_ascii = text.isascii()
     top: dict[RawKey, PhpValue] = {}
     key: Any = 0
@@ -74,70 +79,59 @@ def quick_read(data: bytes, depth: int) -> PhpValue:
     extra: Any
     value: Any
     table = behind_key  # what the next glue is behind
-    names = _names
-    for glue, content in zip(left, left, strict=False):
-        try:
-            what, length, extra = table[glue]
-        except KeyError:
-            what, length, extra = learn(table, glue)
+    name_of = _names.get
+    for glue, content in zip(left, left):  # noqa: B905 - the keyword would cost as much as a property
+        what, length, extra = table[glue]
         if len(content) != length and length >= 0:
             # It has quotes in it. The position of this piece is the length of those before, and of the quotes between.
             at = len(pieces) - length_hint(left) - 1
-            known_at += sum(map(len, pieces[known:at])) + at - known - (not known)  # not the ";" that we have added
-            known = at
-            content = text[known_at : known_at + length]
-            if text[known_at + length] != '"':
+            start = known_at + len("".join(pieces[known:at])) + at - known
+            content = text[start : start + length]
+            if text[start + length] != '"':
                 raise Unusual
-            next(islice(left, content.count('"') - 1, None), None)
-        if what <= VALUE_THEN_KEY:
-            if what:
-                if what == VALUE_THEN_KEY:
-                    found[key] = extra
-                    if numbered is not None:
-                        numbered.append(extra)
-                key = names.get(content) or _name(content, found, is_array)
-                if key in found:
-                    raise Unusual
-                table = behind_key
-            else:
-                found[key] = value = content if all_ascii else _word(content)
+            quotes = content.count('"')
+            next(islice(left, quotes - 1, None), None)
+            known, known_at = at + quotes + 1, start + length + 1
+        if what <= LAST_WITH_KEY:
+            if not what:
+                found[key] = extra
+                if numbered is not None:
+                    numbered.append(extra)
+            elif what == KEY:
+                pass  # the value has been read
+            elif what == PROPERTIES_THEN_KEY:
+                stack.append((found, key, size, is_array))
+                made: dict[RawKey, PhpValue] = {}
+                found[key] = value = allocate(PhpObject)  # what new_object() does, without the call
+                set_class_name(value, class_name)
+                set_raw(value, made)
                 if numbered is not None:
                     numbered.append(value)
-                table = behind_value
-            continue
-        if what == PROPERTIES:
-            count, steps, kind = extra
-            stack.append((found, key, size, is_array))
-            made: dict[RawKey, PhpValue] = {}
-            found[key] = value = allocate(PhpObject)  # what new_object() does, without the call
-            set_class_name(value, class_name)
-            set_raw(value, made)
-            if numbered is not None:
-                numbered.append(value)
-            found, size, is_array = made, count, False
-            key_is_due = True
-        else:
-            steps, kind = extra
-            key_is_due = table is behind_value
-        for step, value in steps:
-            if step == CLOSE:
-                if not key_is_due or len(found) != size:
-                    raise Unusual
-                made = found
-                closes_array = is_array
-                found, key, size, is_array = stack.pop()
-                if closes_array and len(made) - 1 in made and list(made) == list(range(len(made))):
-                    found[key] = list(made.values())
-                if not stack:
-                    return top[0]
-            elif key_is_due:
-                if step != VALUE or type(value) is not int or value in found:
-                    raise Unusual
-                if not is_array and str(value) in found:
-                    raise Unusual  # an object's i:5 and s:1:"5" are one property
-                key = value
-                key_is_due = False
-            elif step == OPEN:
+                found, size, is_array = made, extra, False
+            elif what == EMPTY_THEN_KEY:
+                found[key] = []
+                if numbered is not None:
+                    numbered.append(None)
+            elif what == CLOSING:
+                is_empty, value, closes = extra
+                if table is behind_key:  # a value is due
+                    found[key] = [] if is_empty else value
+                    if numbered is not None:
+                        numbered.append(None)
+                while closes:
+                    closes -= 1
+                    if len(found) != size:
+                        raise Unusual
+                    made = found
+                    closes_array = is_array
+                    found, key, size, is_array = stack.pop()
+                    if closes_array and len(made) - 1 in made and list(made) == list(range(len(made))):
+                        found[key] = list(made.values())
+                    if not stack:
+                        return top[0]
+                if length < 0:
+                    raise Unusual  # nothing comes next, but something is still open
+            else:  # ARRAY_THEN_KEY
                 if len(stack) >= depth > 0:
                     raise Unusual
                 stack.append((found, key, size, is_array))
@@ -145,54 +139,106 @@ def quick_read(data: bytes, depth: int) -> PhpValue:
                 found[key] = made
                 if numbered is not None:
                     numbered.append(None)
-                found, size, is_array = made, value, True
-                key_is_due = True
-            else:
-                if step != VALUE:
-                    if step == REPEAT:
-                        value = _earlier(numbered, value)
-                    elif value and len(stack) >= depth > 0:
-                        raise Unusual
-                    else:
-                        if numbered is not None:
-                            numbered += [None] * len(value)
-                        value = list(value) if step == LIST else value.copy()
-                found[key] = value
-                key_is_due = True
-                if numbered is not None:
-                    numbered.append(value)
-        if kind == "s":
-            if key_is_due:
-                key = names.get(content) or _name(content, found, is_array)
-                if key in found:
-                    raise Unusual
-                table = behind_key
-            else:
-                found[key] = value = content if all_ascii else _word(content)
-                if numbered is not None:
-                    numbered.append(value)
-                table = behind_value
-        elif kind == "":
-            if stack or not key_is_due:
-                raise Unusual
-            return top[0]
-        elif key_is_due:
-            raise Unusual
-        elif kind == "O":
+                found, size, is_array = made, extra, True
+        elif what == STRING:
+            found[key] = value = content if all_ascii or content.isascii() else _word(content)
+            if numbered is not None:
+                numbered.append(value)
+            table = behind_value
+            continue
+        elif what == CLASS:
             if len(stack) >= depth > 0:
                 raise Unusual
             class_name = _classes.get(content) or _learn_class(content)
             table = behind_class
+            continue
         else:
-            found[key] = value = _enums.get(content) or _learn_enum(content)
-            table = behind_value
-            if numbered is not None:
-                numbered.append(value)
+            if what == PROPERTIES:
+                count, steps, kind = extra
+                stack.append((found, key, size, is_array))
+                made = {}
+                found[key] = value = allocate(PhpObject)
+                set_class_name(value, class_name)
+                set_raw(value, made)
+                if numbered is not None:
+                    numbered.append(value)
+                found, size, is_array = made, count, False
+                key_is_due = True
+            else:
+                steps, kind = extra
+                key_is_due = table is behind_value
+            for step, value in steps:
+                if step == CLOSE:
+                    if not key_is_due or len(found) != size:
+                        raise Unusual
+                    made = found
+                    closes_array = is_array
+                    found, key, size, is_array = stack.pop()
+                    if closes_array and len(made) - 1 in made and list(made) == list(range(len(made))):
+                        found[key] = list(made.values())
+                    if not stack:
+                        return top[0]
+                elif key_is_due:
+                    if step != VALUE or type(value) is not int or value in found:
+                        raise Unusual
+                    if not is_array and str(value) in found:
+                        raise Unusual  # an object's i:5 and s:1:"5" are one property
+                    key = value
+                    key_is_due = False
+                elif step == OPEN:
+                    if len(stack) >= depth > 0:
+                        raise Unusual
+                    stack.append((found, key, size, is_array))
+                    made = {}
+                    found[key] = made
+                    if numbered is not None:
+                        numbered.append(None)
+                    found, size, is_array = made, value, True
+                    key_is_due = True
+                else:
+                    if step != VALUE:
+                        if step == REPEAT:
+                            value = _earlier(numbered, value)
+                        elif value and len(stack) >= depth > 0:
+                            raise Unusual
+                        else:
+                            if numbered is not None:
+                                numbered += [None] * len(value)
+                            value = list(value) if step == LIST else value.copy()
+                    found[key] = value
+                    key_is_due = True
+                    if numbered is not None:
+                        numbered.append(value)
+            if key_is_due:
+                if kind == "" and not stack:
+                    return top[0]
+                if kind != "s":
+                    raise Unusual
+            elif kind == "O":
+                if len(stack) >= depth > 0:
+                    raise Unusual
+                class_name = _classes.get(content) or _learn_class(content)
+                table = behind_class
+                continue
+            else:
+                if kind == "s":
+                    value = content if all_ascii or content.isascii() else _word(content)
+                elif kind == "E":
+                    value = _enums.get(content) or _learn_enum(content)
+                else:
+                    raise Unusual
+                found[key] = value
+                if numbered is not None:
+                    numbered.append(value)
+                table = behind_value
+                continue
+        key = name_of(content)
+        if key is None:
+            key = _name(content, found, is_array)
+        if key in found:
+            raise Unusual
+        table = behind_key
     raise Unusual
-
-
-def _word(content: str) -> str | bytes:
-    return content if content.isascii() else text_or_bytes(content.encode("latin-1"))
 
 
 def _learn_class(content: str) -> str:
@@ -207,6 +253,15 @@ def _learn_enum(content: str) -> PhpEnum:
     if name is None or not CLASS_NAME(name[1].encode("latin-1")):
         raise Unusual
     return remember(_enums, content, PhpEnum(class_text(name[1].encode("latin-1")), name[2]))
+
+
+def _word(content: str) -> str | bytes:
+    """The value that a string is."""
+    raw = content.encode("latin-1")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
 
 
 def _name(content: str, found: dict[RawKey, PhpValue], is_array: bool) -> RawKey:

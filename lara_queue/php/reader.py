@@ -37,14 +37,19 @@ def loads(data: bytes, *, limits: Limits = DEFAULT) -> PhpValue:
     >>> loads(b'a:2:{s:2:"to";s:1:"x";s:3:"ids";a:2:{i:0;i:7;i:1;i:8;}}')
     {'to': 'x', 'ids': [7, 8]}
     """
-    if not isinstance(data, bytes):
-        if not isinstance(data, (bytearray, memoryview)):
-            raise TypeError(f"PHP serialization is bytes, not {type(data).__name__}")
-        data = bytes(data)
-    if limits.size is not None and len(data) > limits.size:
-        raise PhpUnserializeError(f"more than the limit of {limits.size} bytes", limits.size)
-    # The quick way does not count elements: a short input cannot have too many.
-    if len(data) <= _QUICK_SIZE and (limits.elements is None or len(data) <= limits.elements * _ELEMENT_BYTES):
+    if limits is DEFAULT and type(data) is bytes and len(data) <= _QUICK_SIZE:
+        quick = True  # as the lines below would find, in less time
+    else:
+        if not isinstance(data, bytes):
+            if not isinstance(data, (bytearray, memoryview)):
+                raise TypeError(f"PHP serialization is bytes, not {type(data).__name__}")
+            data = bytes(data)
+        if limits.size is not None and len(data) > limits.size:
+            raise PhpUnserializeError(f"more than the limit of {limits.size} bytes", limits.size)
+        # The quick way does not count elements: a short input cannot have too many.
+        few = limits.elements is None or len(data) <= limits.elements * _ELEMENT_BYTES
+        quick = few and len(data) <= _QUICK_SIZE
+    if quick:
         try:
             return quick_read(data, limits.depth)
         except (Unusual, IndexError, ValueError):

@@ -1,31 +1,27 @@
 """The asyncio worker: as many jobs at once as a semaphore allows, each in a task of its own.
 
 It asks the store for as many jobs as there are free slots, in one round trip. Settlements of jobs that end in the
-same turn of the event loop travel together (the link sees to that). Coroutine handlers are cancelled when their time
-is up; a plain function runs in a thread, where its timeout is reported but cannot be enforced.
+same turn of the event loop travel together (the link sees to that). How a job's handlers are run is written in
+:mod:`lara_queue.worker.handlers`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import random
-import signal
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from typing import Any
 
-from lara_queue.errors import Interrupted, JobError, JobTimeout, StoreError, StoreUnreachable
-from lara_queue.events import WorkerLooping, WorkerPaused, WorkerResumed, WorkerStarting, WorkerStopping
-from lara_queue.job import Job, current_job
+from lara_queue.errors import Interrupted, StoreError, StoreUnreachable
+from lara_queue.events import JobPopped, JobPopping, WorkerLooping
+from lara_queue.job import Job
 from lara_queue.lifecycle.attempt import Outcome
 from lara_queue.lifecycle.stop import StopReason
 from lara_queue.plans import Call, Effect, Emit, Handle, Together, run_async
 from lara_queue.ports import Reservation
-from lara_queue.registry import Handler
 from lara_queue.worker.core import WorkerCore
+from lara_queue.worker.handlers import Handlers
 from lara_queue.worker.leases import keep_leases
 from lara_queue.worker.reconnect import delays
 from lara_queue.worker.signals import PAUSE, RESUME, STOP, on_main_thread
@@ -58,7 +54,7 @@ class AsyncWorker:
         self._slots = asyncio.Semaphore(core.parts.concurrency)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stir = asyncio.Event()  # something happened that the loop should look at
-        self._threads: ThreadPoolExecutor | None = None
+        self._handlers = Handlers(core)
         self._retry = delays(random.random)
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -72,7 +68,7 @@ class AsyncWorker:
             if core.options.keep_leases
             else None
         )
-        core.tell(WorkerStarting(core.queues))
+        core.tell_starting()
         reason = StopReason.INTERRUPTED
         try:
             reason = await self._turn()
@@ -86,9 +82,8 @@ class AsyncWorker:
                 keeper.cancel()
             for number in signals:
                 self._loop.remove_signal_handler(number)
-            if self._threads is not None:
-                self._threads.shutdown(wait=False, cancel_futures=True)
-            core.tell(WorkerStopping(reason.value, reason.exit_code))
+            self._handlers.close()
+            core.tell_stopping(reason)
         return reason
 
     def shutdown(self) -> None:
@@ -115,6 +110,10 @@ class AsyncWorker:
             except StoreError as error:
                 logger.error("%s", error)
                 await self._sleep(1)
+            except Exception:
+                got_job = False
+                logger.exception("The worker could not take a job; it goes on.")
+                await self._sleep(1)
             reason = core.stop_reason(got_job or bool(self._tasks))
             if reason is None and core.options.once:
                 reason = StopReason.ONCE
@@ -127,16 +126,25 @@ class AsyncWorker:
         core.alive()
         if core.signals_due():
             await run_async(core.read_signals(), perform_async)
-        core.tell(WorkerLooping(core.open_queues))
-        if core.idle:
-            await self._sleep(core.options.sleep or 1)
-            return True
+            if core.restarted:
+                return True
+        if self._slots.locked():
+            await self._until_something_ends()
+            return True  # whether to go on is to be decided before anything more is taken
+        if not await self._may_run():
+            if self._tasks and not core.pause:
+                await self._until_something_ends()
+            else:
+                await self._sleep(core.pause)
+            return False
         free = await self._free_slots()
         if core.quit or free <= 0:
             self._release_slots(free)
             return True
         started = 0
         try:
+            if core.hears(JobPopping.name):
+                core.tell_popping()
             wait = 0 if core.options.once and self._tasks else core.wait(core.clock())
             if (core.options.stop_when_empty or core.options.once) and self._tasks:
                 wait = 0
@@ -148,20 +156,30 @@ class AsyncWorker:
         finally:
             self._release_slots(free - started)
         if not started and self._tasks and (core.options.stop_when_empty or core.options.once):
-            # Empty, but not finished: what is still running may put jobs back.
+            # Empty, but not finished: what is still running may put jobs back, so look again when it has ended.
             await self._until_something_ends()
-        if not started and core.options.once:
-            await self._sleep(core.options.sleep)
+            return True
+        if not started and not core.quit:
+            if not self._tasks:
+                core.tell_idle()
+            if core.options.once or core.nowhere:
+                await self._sleep(core.options.sleep if core.options.once else core.pause)
         if core.options.rest and started:
             await self._sleep(core.options.rest)
         return started > 0
 
-    async def _free_slots(self) -> int:
-        """Wait for a slot, then hold every free one that may be used; returns how many are held."""
+    async def _may_run(self) -> bool:
+        """False while the worker is paused, the application is down for maintenance, or a listener forbids it."""
         core = self.core
-        if self._slots.locked():
-            await self._until_something_ends()
-            return 0  # whether to go on is to be decided before anything more is taken
+        if not core.hears(WorkerLooping.name):
+            return not core.idle
+        emitter = core.parts.emitter
+        allowed: bool = await emitter.allows(core.looping())  # type: ignore[misc]  # this face's emitter
+        return allowed and not core.idle
+
+    async def _free_slots(self) -> int:
+        """Hold every free slot that may be used; returns how many are held."""
+        core = self.core
         allowed = 1 if core.options.once else core.limit(core.parts.concurrency)
         held = 0
         while held < allowed and not self._slots.locked():
@@ -177,7 +195,7 @@ class AsyncWorker:
         """Up to ``limit`` jobs; a request to stop cuts the waiting short, and nothing that was taken is dropped."""
         core = self.core
         reserve = asyncio.ensure_future(
-            run_async(core.driver.reserve(core.open_queues, limit=limit, wait=wait), perform_async)
+            run_async(core.driver.reserve(core.where(), limit=limit, wait=wait), perform_async)
         )
         stirred = asyncio.ensure_future(self._stir.wait())
         try:
@@ -214,6 +232,8 @@ class AsyncWorker:
     def _start(self, taken: Reservation) -> None:
         job = self.core.job(taken)
         self.core.begun(job)
+        if self.core.hears(JobPopped.name):
+            self.core.tell(JobPopped(job))
         task = asyncio.create_task(self._one(job))
         self._tasks.add(task)
         task.add_done_callback(self._over)
@@ -241,16 +261,21 @@ class AsyncWorker:
         core = self.core
         deadline = core.clock() + core.driver.retry_after
         interrupted = False
+        told = ""
         for pause in delays(random.random):
             try:
                 await run_async(core.lifecycle.settle(job, outcome), self._perform)
                 return
             except StoreError as error:
-                if core.forced or core.clock() + pause > deadline:
+                away = isinstance(error, StoreUnreachable)
+                if core.forced or core.clock() + pause > deadline or (core.quit and not away):
                     logger.error("%r could not be settled and will be run again: %s", job, error)
                     return
-                if isinstance(error, StoreUnreachable):
+                if away:
                     self._tell(core.went_down(error))
+                elif told != str(error):  # a store that answers so may be mended meanwhile, but somebody has to know
+                    told = str(error)
+                    logger.error("%r cannot be settled yet: %s", job, error)
                 await asyncio.sleep(pause)
             except asyncio.CancelledError:
                 # The work is done; being told to leave now must not undo that. Deleting twice does no harm.
@@ -308,55 +333,8 @@ class AsyncWorker:
         if isinstance(effect, Emit):
             return self.core.tell(effect.event)
         if isinstance(effect, Handle):
-            return await self._handle(effect.job)
+            return await self._handlers.run(effect.job)
         return await perform_async(effect)
-
-    async def _handle(self, job: Job) -> Any:
-        timeout = job.rules.timeout if job.rules is not None else 0
-        current_job.set(job)  # each job has a task, and so a context, of its own
-        limit = asyncio.timeout(timeout if timeout > 0 else None)
-        result = None
-        try:
-            if self.core.forced:
-                raise Interrupted
-            async with limit:
-                for handler in job.handlers:
-                    result = await self._call(handler, job, timeout)
-        except TimeoutError as error:
-            if limit.expired():
-                raise JobTimeout(f"{job.name} has been running for {timeout:g} seconds, its timeout.") from None
-            raise error
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise Interrupted from None
-            raise JobError(f"The handler of {job.name} awaited something that was cancelled.") from None
-        return result
-
-    async def _call(self, handler: Handler, job: Job, timeout: float) -> Any:
-        if not handler.is_async:
-            result = await self._in_thread(handler, job, timeout)
-            return await result if inspect.isawaitable(result) else result
-        return await handler.function(handler.argument(job))
-
-    async def _in_thread(self, handler: Handler, job: Job, timeout: float) -> Any:
-        """Run a plain function in a thread. It cannot be stopped there: its timeout is reported when it ends."""
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(self.core.parts.concurrency, thread_name_prefix="lara_queue")
-        context = copy_context()
-        future = asyncio.get_running_loop().run_in_executor(
-            self._threads, context.run, handler.function, handler.argument(job)
-        )
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            if self.core.forced:
-                raise
-            logger.warning(
-                "%r is past its timeout of %g s; a plain function in a thread cannot be stopped.", job, timeout
-            )
-            await asyncio.wait({future})  # the job must not be handed out again while it still runs
-            raise
 
     # -- signals ----------------------------------------------------------------
 
@@ -370,16 +348,7 @@ class AsyncWorker:
         return wanted
 
     def _on_signal(self, number: int) -> None:
-        core = self.core
-        if number in (PAUSE, RESUME):
-            core.paused = number == PAUSE
-            name = signal.Signals(number).name
-            core.tell(WorkerPaused(name) if core.paused else WorkerResumed(name))
-        elif not core.quit:
-            logger.info("%s: finishing the jobs in hand; once more to leave at once.", signal.Signals(number).name)
-            core.quit = True
-        else:
-            core.forced = True
+        self.core.signalled(number)
         self._stir.set()
 
     def _tell(self, event: Any) -> None:

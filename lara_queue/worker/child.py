@@ -10,8 +10,9 @@ import signal
 import socket
 import threading
 from collections.abc import MutableMapping
+from typing import ClassVar
 
-__all__ = ["CHILD_VARIABLE", "Parent"]
+__all__ = ["CHILD_VARIABLE", "Parent", "own_file"]
 
 CHILD_VARIABLE = "LARA_QUEUE_CHILD"
 """The environment variable in which a supervisor tells a child its end of the line, and which child it is."""
@@ -25,8 +26,12 @@ class Parent:
         index: which of the children this is, from 0.
     """
 
+    current: ClassVar[Parent | None] = None
+    """This process's line to its supervisor, once it has taken it up."""
+
     def __init__(self, link: socket.socket, index: int) -> None:
         self.index = index
+        Parent.current = self
         self._link = link
         self._thread = threading.Thread(target=self._outlive, name="lara_queue-parent", daemon=True)
         self._thread.start()
@@ -59,6 +64,11 @@ class Parent:
     def close(self) -> None:
         """Give up the line; the supervisor takes it for the end of the process."""
         self._link.close()
+        self._forget()
+
+    def _forget(self) -> None:
+        if Parent.current is self:
+            Parent.current = None
 
     def _say(self, line: str) -> None:
         try:
@@ -73,5 +83,16 @@ class Parent:
                 pass
         except OSError:
             pass
+        self._forget()
         # To the main thread, not to the process: a signal that another thread receives does not end a wait in it.
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+
+def own_file(path: str) -> str:
+    """The path itself, or, in any but the first child of a supervisor, one of its own beside it: ``.2``, ``.3``, …
+
+    >>> own_file("health")
+    'health'
+    """
+    parent = Parent.current
+    return path if parent is None or parent.index == 0 else f"{path}.{parent.index + 1}"

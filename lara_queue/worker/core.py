@@ -3,36 +3,53 @@
 from __future__ import annotations
 
 import logging
-import os
-import resource
-import sys
+import signal
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lara_queue.bus.pipeline import around, failed, is_plain
+from lara_queue.bus.services import Services
 from lara_queue.cache.signals import Signals, Snapshot
 from lara_queue.clock import Clock
 from lara_queue.emitter import AsyncEmitter, Emitter
-from lara_queue.events import Event
+from lara_queue.events import (
+    Event,
+    JobPopping,
+    WorkerIdle,
+    WorkerInterrupted,
+    WorkerLooping,
+    WorkerPaused,
+    WorkerQueuePaused,
+    WorkerQueueResumed,
+    WorkerRecovered,
+    WorkerResumed,
+    WorkerStarting,
+    WorkerStopping,
+    WorkerUnreachable,
+)
 from lara_queue.job import Job
+from lara_queue.laravel import names
 from lara_queue.laravel.encrypter import Encrypter
 from lara_queue.lifecycle.attempt import Lifecycle, Outcome
 from lara_queue.lifecycle.backoff import RetryConfig
 from lara_queue.lifecycle.decide import Bury, GiveBack, Release, Rules
+from lara_queue.lifecycle.lost import is_lost_connection
 from lara_queue.lifecycle.rules import RuleBook
-from lara_queue.lifecycle.stop import Facts, StopReason, stop_reason
+from lara_queue.lifecycle.stop import Facts, StopReason, exit_code_of, stop_reason
+from lara_queue.logs import job_fields
 from lara_queue.metrics.collector import MetricsCollector
 from lara_queue.options import WorkerOptions
 from lara_queue.plans import Plan
 from lara_queue.ports import Cache, Driver, FailedStore, Reservation
 from lara_queue.registry import Registry
+from lara_queue.worker.child import own_file
+from lara_queue.worker.memory import MemoryUse
+from lara_queue.worker.signals import PAUSE, RESUME
 
-__all__ = ["WorkerCore", "WorkerParts", "memory_in_mebibytes"]
+__all__ = ["WorkerCore", "WorkerParts"]
 
 logger = logging.getLogger("lara_queue")
-
-IDLE_WORKER_MEBIBYTES = 20.0
-"""What an idle Laravel worker reports as its memory use. ``memory`` limits that plus what the process has grown by
-since it began: a limit meant to catch leaks must not count the libraries that were imported before the first job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +71,7 @@ class WorkerParts:
     concurrency: int = 1
     maintenance_file: Path | None = None
     in_hand: dict[int, Job] = field(default_factory=dict)
+    services: Services | None = None
 
 
 class WorkerCore:
@@ -73,6 +91,7 @@ class WorkerCore:
         self.clock = parts.clock
         self.metrics = parts.metrics
         self.tell = parts.emitter.tell
+        self.hears = parts.emitter.hears
         self.in_hand = parts.in_hand
         self._book = RuleBook(options, parts.retry, explicit)
         self.lifecycle = Lifecycle(
@@ -83,6 +102,9 @@ class WorkerCore:
             look_up=self._look_up,
             clock=parts.clock,
             unhandled=GiveBack(options.unhandled_delay) if options.unhandled == "release" else None,
+            hears=self.hears,
+            around=self._around,
+            after_failure=self._after_failure,
         )
         now = self.clock()
         self.started = now
@@ -92,17 +114,28 @@ class WorkerCore:
         self.quit = False
         self.forced = False
         self.paused = False
-        self.signals = Signals(parts.cache, parts.connection, parts.maintenance_file)
+        self.lost_connection = False
+        self.signals = Signals(
+            parts.cache,
+            parts.connection,
+            parts.maintenance_file,
+            restartable=options.restartable,
+            pausable=options.pausable,
+        )
+        self._opens_batches = parts.services is not None and parts.services.batches is not None
         self._first_signals: Snapshot | None = None
-        self._restarted = False
-        self._held_back = False  # by a pause or maintenance seen in the cache
+        self.restarted = False
+        self._down = False  # for maintenance
         self._open_queues = self.queues
+        self.nowhere = False
+        self._strategy = parts.registry.strategies.get(options.name)
+        self._health_file = None if options.health_file is None else Path(own_file(options.health_file))
         self._signals_at = 0.0
-        self._memory_at = 0.0
-        self._memory = 0.0
-        self._memory_before = memory_in_mebibytes()
+        self._memory = MemoryUse()
         self._down_since: float | None = None
         self._unhandled_names: set[str] = set()
+        self.turned_at = now  # for health(): when the loop last turned, and whether leases are being renewed
+        self.keeper_alive: Callable[[], bool] | None = None
 
     # -- around one job ----------------------------------------------------------------
 
@@ -112,8 +145,29 @@ class WorkerCore:
 
     def _look_up(self, job: Job) -> tuple[Rules, bool]:
         handlers = job.handlers = self.parts.registry.of(job)
+        if self._opens_batches and job.envelope.command_name == names.CHAINED_BATCH:
+            handlers = job.handlers = self.parts.registry.named(job)  # else the worker opens the batch itself
+            rules = job.rules = self._book.rules(job.envelope, handlers[0].options if handlers else None)
+            return rules, True
         rules = job.rules = self._book.rules(job.envelope, handlers[0].options if handlers else None)
         return rules, bool(handlers)
+
+    def _around(self, job: Job) -> Plan[None] | None:
+        services = self.parts.services
+        if services is None:
+            return None
+        handler = job.handlers[0] if job.handlers else None
+        plans, said = (handler.plans, handler.said) if handler is not None else ((), None)
+        if is_plain(job, plans, said):
+            return None
+        job.services = services
+        return around(services, job, plans, said)
+
+    def _after_failure(self, job: Job, error: BaseException) -> Plan[None]:
+        if self.parts.services is not None:
+            job.services = self.parts.services
+            said = job.handlers[0].said if job.handlers else None
+            yield from failed(self.parts.services, job, error, said)
 
     def begun(self, job: Job) -> None:
         """Note that a job is in hand."""
@@ -128,8 +182,10 @@ class WorkerCore:
             self._warn_unhandled(job)
             return
         error = outcome.error or (disposition.error if isinstance(disposition, Bury) else None)
-        if error is not None:
-            self._log(job, disposition, error)
+        if error is not None and self.options.stop_on_lost_connection and is_lost_connection(error):
+            self.lost_connection = True
+        if error is not None and self.options.report_job_exceptions:
+            self._log(job, disposition, error, now - started)
         if self.metrics is None:
             return
         name = "unreadable" if isinstance(disposition, Bury) and job.rules is None else job.name
@@ -144,8 +200,9 @@ class WorkerCore:
         """Note that a job is no longer in hand."""
         self.in_hand.pop(id(job), None)
 
-    def _log(self, job: Job, disposition: object, error: BaseException) -> None:
-        fields = {"job_queue": job.queue, "job_attempts": job.attempts}
+    def _log(self, job: Job, disposition: object, error: BaseException, runtime: float) -> None:
+        status = "released_after_exception" if isinstance(disposition, Release) else "failed"
+        fields = job_fields(job, status=status, runtime=runtime)
         if isinstance(disposition, Release):
             logger.warning(
                 "%r raised %s: %s; next attempt in %g s",
@@ -162,7 +219,9 @@ class WorkerCore:
         if job.name not in self._unhandled_names and len(self._unhandled_names) < 1000:
             self._unhandled_names.add(job.name)
             logger.warning(
-                "No handler for %s: such jobs are put back untouched. Register one, or use --unhandled=fail.", job.name
+                "No handler for %s: such jobs are put back untouched. Register one, or use --unhandled=fail.",
+                job.name,
+                extra=job_fields(job),
             )
 
     # -- whether to go on ----------------------------------------------------------------
@@ -196,17 +255,12 @@ class WorkerCore:
                 jobs=self.jobs,
                 got_job=got_job,
                 quit=self.quit,
-                restarted=self._restarted,
-                memory=self._memory_now(now),
+                restarted=self.restarted,
+                memory=self._memory.lately(now) if self.options.memory > 0 else 0,
+                lost_connection=self.lost_connection,
             ),
             self.options,
         )
-
-    def _memory_now(self, now: float) -> float:
-        if self.options.memory > 0 and now - self._memory_at >= 1:
-            self._memory = memory_in_mebibytes() - self._memory_before + IDLE_WORKER_MEBIBYTES
-            self._memory_at = now
-        return self._memory
 
     # -- signals left in the cache ----------------------------------------------------------------
 
@@ -220,26 +274,85 @@ class WorkerCore:
         seen = yield from self.signals.read(self.queues)
         if self._first_signals is None:
             self._first_signals = seen
-        self._restarted = self._restarted or seen.restarted_since(self._first_signals)
+        self.restarted = self.restarted or seen.restarted_since(self._first_signals)
+        self._down = seen.down and not self.options.force
+        before = self._open_queues
         self._open_queues = tuple(queue for queue in self.queues if queue not in seen.paused_queues)
-        self._held_back = (seen.down and not self.options.force) or not self._open_queues
+        for queue in self.queues:
+            if (queue in before) is not (queue in self._open_queues):
+                kind = WorkerQueuePaused if queue in before else WorkerQueueResumed
+                self.tell(kind(self.parts.connection, queue))
 
     @property
     def idle(self) -> bool:
         """True while no jobs may be taken: paused, or in maintenance mode."""
-        return self.paused or self._held_back
+        return self.paused or self._down
+
+    def where(self) -> Sequence[str]:
+        """The queues to look into, in order: those that are not paused, or what the worker's strategy makes of them."""
+        queues = self._open_queues if self._strategy is None else tuple(self._strategy(self._open_queues))
+        self.nowhere = not queues  # then the store cannot do the waiting
+        return queues
 
     @property
-    def open_queues(self) -> tuple[str, ...]:
-        """The queues that are not paused, in order of priority."""
-        return self._open_queues
+    def pause(self) -> float:
+        """Seconds until it is looked again whether jobs may be taken."""
+        return 0 if self.options.stop_when_empty else self.options.sleep or 1
+
+    # -- telling ----------------------------------------------------------------
+
+    def looping(self) -> WorkerLooping:
+        """What to tell, and to ask, before looking for work."""
+        return WorkerLooping(self._open_queues, self.parts.connection, self.options)
+
+    def tell_starting(self) -> None:
+        """Tell that the worker begins."""
+        self.tell(WorkerStarting(self.queues, self.parts.connection, self.options))
+
+    def tell_popping(self) -> None:
+        """Tell that the store is about to be asked for jobs."""
+        self.tell(JobPopping(self.parts.connection, ",".join(self.queues)))
+
+    def tell_idle(self) -> None:
+        """Tell that there was no job."""
+        if self.hears(WorkerIdle.name):
+            self.tell(WorkerIdle(self._open_queues, self.parts.connection, self.options))
+
+    def tell_stopping(self, reason: StopReason) -> None:
+        """Tell that the worker ends, and why."""
+        self.tell(
+            WorkerStopping(
+                reason.value,
+                exit_code_of(reason, self.options),
+                self.jobs,
+                self.last_job if self.jobs else None,
+                self._memory.now(),
+                self.options,
+            )
+        )
+
+    def signalled(self, number: int) -> bool:
+        """Obey a signal and tell about it; True when it is the first one that asks the worker to stop."""
+        name = signal.Signals(number).name
+        if number in (PAUSE, RESUME):
+            self.paused = number == PAUSE
+            self.tell(WorkerPaused(name) if self.paused else WorkerResumed(name))
+            return False
+        first = not self.quit
+        if first:
+            logger.info("%s: finishing the jobs in hand; once more to leave at once.", name)
+            self.quit = True
+        else:
+            self.forced = True
+        self.tell(WorkerInterrupted(number, self.queues, self.parts.connection))
+        for job in list(self.in_hand.values()):
+            job.interrupt(number)
+        return first
 
     # -- the store coming and going ----------------------------------------------------------------
 
     def went_down(self, error: BaseException) -> Event | None:
         """What to tell when the store cannot be reached: something the first time, None afterwards."""
-        from lara_queue.events import WorkerUnreachable
-
         if self._down_since is not None:
             return None
         self._down_since = self.clock()
@@ -248,8 +361,6 @@ class WorkerCore:
 
     def came_back(self) -> Event | None:
         """What to tell when the store answers: something after it had been away, else None."""
-        from lara_queue.events import WorkerRecovered
-
         if self._down_since is None:
             return None
         seconds, self._down_since = self.clock() - self._down_since, None
@@ -263,19 +374,6 @@ class WorkerCore:
 
     def alive(self) -> None:
         """Show a liveness probe that the loop turns."""
-        if self.options.health_file is not None:
-            Path(self.options.health_file).touch()
-
-
-def memory_in_mebibytes() -> float:
-    """What the process holds in memory, in MiB; the highest it ever held where the system does not tell the present.
-
-    >>> memory_in_mebibytes() > 1
-    True
-    """
-    try:
-        with open("/proc/self/statm", "rb") as statm:
-            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-    except OSError:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+        self.turned_at = self.clock()
+        if self._health_file is not None:
+            self._health_file.touch()

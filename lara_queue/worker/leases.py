@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from lara_queue.errors import StoreError
+from lara_queue.logs import job_fields
 from lara_queue.plans import Effect, run, run_async
 from lara_queue.ports import Reservation
 from lara_queue.worker.core import WorkerCore
@@ -40,12 +41,16 @@ def due(held: Held, reservations: list[Reservation], retry_after: float, now: fl
     return [taken for taken, until in known if until - now <= retry_after * 2 / 3]
 
 
-def _note(held: Held, renewed: list[Reservation], still: list[bool], until: float) -> None:
+def _note(core: WorkerCore, held: Held, renewed: list[Reservation], still: list[bool], until: float) -> None:
     for taken, ours in zip(renewed, still, strict=True):
         # A lost lease is not asked for again: that would not bring it back.
         held[id(taken)] = (taken, until if ours else float("inf"))
         if not ours:
-            logger.warning("The lease of a job of queue %s was lost; another worker may run it too.", taken.queue)
+            logger.warning(
+                "The lease of a job of queue %s was lost; another worker may run it too.",
+                taken.queue,
+                extra=job_fields(core.job(taken), status="lease_lost"),
+            )
 
 
 def interval(retry_after: float) -> float:
@@ -79,6 +84,7 @@ class LeaseThread:
             self._stop.clear()
             self._thread = threading.Thread(target=self._run, name="lara_queue-leases", daemon=True)
             self._thread.start()
+            self._core.keeper_alive = lambda: self.alive
 
     def stop(self) -> None:
         """End, if it has begun."""
@@ -108,7 +114,7 @@ class LeaseThread:
         except StoreError as error:
             logger.warning("Leases could not be renewed: %s", error)
             return
-        _note(self._held, renewing, still, core.clock() + core.driver.retry_after)
+        _note(core, self._held, renewing, still, core.clock() + core.driver.retry_after)
 
 
 async def keep_leases(
@@ -117,6 +123,8 @@ async def keep_leases(
     """Renew leases beside an asyncio worker, until cancelled."""
     held: Held = {}
     driver = core.driver
+    task = asyncio.current_task()
+    core.keeper_alive = lambda: task is not None and not task.done()
     while True:
         await asyncio.sleep(interval(driver.retry_after))
         renewing = due(held, reservations(), driver.retry_after, core.clock())
@@ -127,4 +135,4 @@ async def keep_leases(
         except StoreError as error:
             logger.warning("Leases could not be renewed: %s", error)
             continue
-        _note(held, renewing, still, core.clock() + driver.retry_after)
+        _note(core, held, renewing, still, core.clock() + driver.retry_after)

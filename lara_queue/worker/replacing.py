@@ -38,14 +38,16 @@ def after_exit(ended: Exit) -> Next:
     """Whether a child that nobody told to stop is replaced.
 
     One that reached an end it was given (empty, so many jobs, so long) is not. One that stopped to be started anew (a
-    restart signal, the memory limit, a TERM that somebody sent to it) is, at once. Every other is, with care.
+    restart signal, the memory limit, a TERM that somebody sent to it) is, at once. Every other is, with care: also one
+    that stopped because a database is gone, which may be gone for longer.
 
     >>> after_exit(Exit(0, "max_jobs")), after_exit(Exit(12, "memory"))
     (Next(replace=False, slowly=False), Next(replace=True, slowly=False))
-    >>> after_exit(Exit(-9))
-    Next(replace=True, slowly=True)
+    >>> after_exit(Exit(-9)), after_exit(Exit(0, "lost_connection"))
+    (Next(replace=True, slowly=True), Next(replace=True, slowly=True))
     """
-    if ended.reason is None or ended.code not in (EXIT_SUCCESS, StopReason.MEMORY.exit_code):
+    expected = ended.code == EXIT_SUCCESS or ended.reason == StopReason.MEMORY
+    if ended.reason is None or ended.reason == StopReason.LOST_CONNECTION or not expected:
         return Next(True, slowly=True)
     return Next(ended.reason in _TO_BE_REPLACED)
 

@@ -12,6 +12,7 @@ import pytest
 from .faces import Face, Python
 from .laravel import Laravel
 from .php_server import PhpServer, why_not
+from .stores import closing_all, laravel_database, php_stores, shell, store_server, tables  # noqa: F401
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,8 @@ class Python:
     def __init__(self, face: Face, laravel: Laravel, **options: Any) -> None:
         options = {"appname": laravel.appname, "prefix": laravel.prefix, "queue": laravel.queue, **options}
         options.setdefault("app_key", APP_KEY)
+        options.setdefault("cache", f"{laravel.cache_url}?lock_db=0")  # for the middleware that some jobs carry
+        options.setdefault("cache_prefix", laravel.cache_key_prefix)
         self.face = face
         self.runner = asyncio.Runner() if face == "async" else None
         self.queue: Queue | AsyncQueue

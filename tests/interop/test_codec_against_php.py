@@ -1,10 +1,11 @@
 """PHP itself as the referee: whatever bytes we are given, we accept what it accepts, with its value, and refuse the
 rest.
 
-Inputs are of two kinds: golden lines with a few bytes changed, and strings made from the grammar that are mostly right
-but full of back references, duplicate keys, odd spellings and wrong lengths. Values are compared through PHP: what it
-makes of our ``dumps(loads(input))`` must be what it makes of the input. The quick and the exact reader and writer must
-agree as well.
+Inputs are of three kinds: golden lines with a few bytes changed; golden lines with whole values moved about, between
+jobs as well, and lengths and counts that are off by one; and strings made from the grammar that are mostly right but
+full of back references, duplicate keys, odd spellings and wrong lengths. Values are compared through PHP: what it makes
+of our ``dumps(loads(input))`` must be what it makes of the input. The quick and the exact reader and writer must agree
+as well.
 
 A short, seeded run is part of the suite. ``LARA_QUEUE_FUZZ_SECONDS=600 pytest tests/interop/test_codec_against_php.py``
 runs it long, from a new seed that is printed when something is found.
@@ -16,6 +17,7 @@ import base64
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import time
@@ -78,11 +80,16 @@ def corpus() -> list[bytes]:
         if "serialized_b64" in record:
             data = base64.b64decode(record["serialized_b64"])
             found[data] = data
+    for line in (GOLDEN / "second" / "jobs.jsonl").read_text().splitlines():
+        record = json.loads(line)
+        written: str | None = record.get("serialized")
+        job = base64.b64decode(record["serialized_b64"]) if written is None else written.encode()
+        found[job] = job
     for path in sorted((GOLDEN / "laravel").glob("*.jsonl")):
         for line in path.read_text().splitlines():
             payload = json.loads(line)["payload"]
-            data = json.loads(payload)["data"] if payload else None
-            command = data.get("command", "") if isinstance(data, dict) else ""
+            envelope = json.loads(payload)["data"] if payload else None
+            command = envelope.get("command", "") if isinstance(envelope, dict) else ""
             if command.startswith("O:"):
                 found[len(command), command[:30]] = command.encode()
     return [data for data in found.values() if len(data) < 3000]
@@ -133,6 +140,102 @@ def mutated(random: random.Random, data: bytes, others: list[bytes]) -> bytes:
                 at = random.choice(places)
                 data = data[:at] + bytes([random.choice(wanted)]) + data[at + 1 :]
     return data
+
+
+NUMBER = re.compile(rb"[0-9]+")
+SCALAR = re.compile(rb"N;|[bidrR]:[^;]*;")
+QUOTED = re.compile(rb'[sE]:([0-9]+):"')
+OPENING = re.compile(rb'(a|O:([0-9]+):"[^"]*"):([0-9]+):\{')
+CUSTOM = re.compile(rb'C:[0-9]+:"[^"]*":([0-9]+):\{')
+
+
+class Anatomy:
+    """Where the values, the pairs of key and value, and the numbers of a serialization are. It must be a right one."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.values: list[tuple[int, int]] = []
+        self.pairs: list[tuple[int, int]] = []
+        self.numbers: list[tuple[int, int]] = []
+        self.value(0)
+
+    def value(self, at: int) -> int:
+        """Walk through the value at ``at``; returns where it ends."""
+        start, index = at, len(self.values)
+        self.values.append((at, at))
+        if match := SCALAR.match(self.data, at):
+            at = match.end()
+        elif match := QUOTED.match(self.data, at):
+            at = match.end() + int(match[1]) + 2
+            self.numbers.append(match.span(1))
+        elif match := CUSTOM.match(self.data, at):
+            at = match.end() + int(match[1]) + 1
+            self.numbers.append(match.span(1))
+        else:
+            match = OPENING.match(self.data, at)
+            assert match, self.data[at : at + 40]
+            self.numbers += [match.span(group) for group in (2, 3) if match[group]]
+            at = match.end()
+            for _ in range(int(match[3])):
+                pair = at
+                at = self.key(at)
+                at = self.value(at)
+                self.pairs.append((pair, at))
+            at += 1
+        self.values[index] = (start, at)
+        return at
+
+    def key(self, at: int) -> int:
+        match = QUOTED.match(self.data, at)
+        if match:
+            return match.end() + int(match[1]) + 2
+        return self.data.index(b";", at) + 1
+
+
+def moved(random: random.Random, this: Anatomy, other: Anatomy) -> bytes:
+    """The data of ``this`` after a change to its build: as a writer with a mistake would have it."""
+    data, change = this.data, random.randrange(6)
+    if change == 0:  # a value, from somewhere
+        (start, end), source = random.choice(this.values), random.choice((this, other))
+        first, last = random.choice(source.values)
+        return data[:start] + source.data[first:last] + data[end:]
+    if change == 1:  # a back reference instead of a value
+        start, end = random.choice(this.values)
+        reference = b"%b:%d;" % (random.choice((b"r", b"R")), random.randint(1, len(this.values)))
+        return data[:start] + reference + data[end:]
+    if change == 2 and this.numbers:  # a length or a count that is wrong
+        start, end = random.choice(this.numbers)
+        number = max(0, int(data[start:end]) + random.choice((-1, 1, 1, 10)))
+        return data[:start] + b"%d" % number + data[end:]
+    if change == 3 and this.pairs:  # an element twice, or a stranger, without a word to anybody
+        start, end = random.choice(this.pairs)
+        source = random.choice((this, other))
+        first, last = random.choice(source.pairs or [(0, 0)])
+        return data[: random.choice((start, end))] + source.data[first:last] + data[random.choice((start, end)) :]
+    if change == 4 and this.pairs:  # an element more or less, as it should be: the key may be there already
+        return one_more(random, this)
+    if this.numbers:  # any number is another one
+        found = random.choice(list(NUMBER.finditer(data)))
+        value = random.choice(
+            (b"0", b"1", b"2", b"7", b"00%b" % found[0], b"9" * 19, b"-1", b"+3", b"%d" % (2**64 + 1))
+        )
+        return data[: found.start()] + value + data[found.end() :]
+    return data
+
+
+def one_more(random: random.Random, this: Anatomy) -> bytes:
+    """The data with one element of some container repeated under another key of the same container, and counted."""
+    data = this.data
+    openings = [match for match in OPENING.finditer(data) if match[3] != b"0"]
+    opening = random.choice(openings) if openings else None
+    inside = [pair for pair in this.pairs if opening and pair[0] >= opening.end()]
+    if opening is None or not inside:
+        return data
+    first, second = random.choice(inside), random.choice(inside)
+    key = data[first[0] : this.key(first[0])]
+    value = data[this.key(second[0]) : second[1]]
+    count = b"%d" % (int(opening[3]) + 1)
+    return data[: opening.start(3)] + count + b":{" + key + value + data[opening.end() :]
 
 
 class Grammar:
@@ -197,10 +300,14 @@ class Grammar:
         return random.choice(made) if random.random() < 0.5 else random.choice(SCALARS)
 
 
-def inputs(random: random.Random, goldens: list[bytes]) -> list[bytes]:
+def inputs(random: random.Random, goldens: list[bytes], anatomies: list[Anatomy]) -> list[bytes]:
     batch = []
     for _ in range(BATCH):
-        kind = random.randrange(3)
+        kind = random.randrange(4)
+        if kind == 3:
+            this = random.choice(anatomies)
+            batch.append(moved(random, this, random.choice(anatomies)))
+            continue
         data = random.choice(goldens) if kind == 0 else Grammar(random).value()
         batch.append(data if kind == 1 else mutated(random, data, goldens))
     return batch
@@ -247,10 +354,11 @@ def test_we_agree_with_php_on_damaged_and_on_strange_input(referee: Referee) -> 
     seed = random.SystemRandom().randrange(2**32) if seconds else 20250401
     generator = random.Random(seed)
     goldens = corpus()
+    anatomies = [Anatomy(data) for data in goldens if dumps(loads(data)) == data]
     until = time.monotonic() + seconds
     batches = accepted = 0
     while batches < SHORT_RUN or time.monotonic() < until:
-        batch = inputs(generator, goldens)
+        batch = inputs(generator, goldens, anatomies)
         try:
             accepted += compare(referee, batch)
         except AssertionError as error:

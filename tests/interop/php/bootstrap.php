@@ -27,3 +27,4 @@ require_once __DIR__ . '/recorder.php';
 require_once __DIR__ . '/support.php';
 require_once __DIR__ . '/jobs.php';
 require_once __DIR__ . '/receivers.php';
+require_once __DIR__ . '/bus_jobs.php';

@@ -26,6 +26,7 @@ CALM: dict[str, Any] = {
     [
         ({}, {}, None),
         ({"quit": True, "memory": 999.0}, {}, StopReason.QUIT),
+        ({"lost_connection": True, "quit": True}, {}, StopReason.LOST_CONNECTION),  # WK-17
         ({"memory": 128.0}, {}, StopReason.MEMORY),
         ({"memory": 999.0}, {"memory": 0}, None),  # WK-06
         ({"memory": 999.0}, {"memory": -1}, None),  # WK-06
@@ -46,4 +47,7 @@ def test_the_table(facts: dict[str, Any], options: dict[str, Any], expected: Sto
 
 
 def test_exit_codes() -> None:
-    assert {reason: reason.exit_code for reason in StopReason if reason.exit_code} == {StopReason.MEMORY: 12}
+    assert {reason: reason.exit_code for reason in StopReason if reason.exit_code} == {
+        StopReason.MEMORY: 12,
+        StopReason.TIMED_OUT: 1,
+    }

@@ -148,6 +148,110 @@ def test_no_pattern_tries_a_hostile_text_in_more_than_one_way(data: bytes) -> No
         loads(data)
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"a:100000:{" + b"".join(b'i:%d;s:3:"a"b";' % n for n in range(100_000)) + b"}",
+        b'a:1:{i:0;s:500000:"' + b'"' * 500_000 + b'";}',
+        b"a:100000:{" + b"".join(b's:6:"k%05d";i:%d;' % (n, 10**9 + n) for n in range(100_000)) + b"}",
+        b"a:100000:{" + b"".join(b's:6:"k%05d";a:1:{i:%d;i:%d;}' % (n, n, -n) for n in range(100_000)) + b"}",
+        b"a:100000:{" + b"".join(b"i:%d;a:2:{i:0;i:1;i:1;a:1:{i:0;i:%d;}}" % (n, n) for n in range(100_000)) + b"}",
+        b'O:1:"A":100000:{' + b"".join(b's:6:"k%05d";d:%d.5;' % (n, n) for n in range(100_000)) + b"}",
+        b"a:4000:{" + b"".join(b's:5:"k%04d";s:%d:"%s";' % (n, n, b"x" * n) for n in range(1000, 5000)) + b"}",
+    ],
+    ids=["quoted strings", "a string of quotes", "new numbers", "new arrays", "arrays in a list", "floats", "lengths"],
+)
+def test_time_grows_with_the_size_and_no_faster(data: bytes) -> None:
+    assert dumps(loads(data)) == data  # what is done again for every part of the input would need hours
+
+
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        (b"a:3:{i:0;i:007;i:1;i:-0;i:2;i:+5;}", [7, 0, 5]),
+        (b"a:2:{i:5;i:1;i:6;i:2;}", {5: 1, 6: 2}),
+        (b"a:1:{i:9223372036854775807;i:-9223372036854775808;}", {2**63 - 1: -(2**63)}),
+        (b"a:1:{i:0;i:9223372036854775808;}", [2**63 - 1]),
+        (b"a:1:{i:9223372036854775808;i:0;}", {2**63 - 1: 0}),
+        (b"a:1:{i:0;i:" + b"1" * 5000 + b";}", [2**63 - 1]),
+        (b'a:2:{s:1:"n";i:9223372036854775808;s:1:"m";i:0012;}', {"n": 2**63 - 1, "m": 12}),
+        (b'a:1:{s:1:"n";d:0100.50;}', {"n": 100.5}),
+        (b'a:1:{s:1:"n";s:0003:"a"b";}', {"n": 'a"b'}),
+        (b'a:2:{i:0;s:3:"a"b";i:1;a:2:{s:1:"k";s:3:""""";i:5;s:1:""";}}', ['a"b', {"k": '"""', 5: '"'}]),
+    ],
+)
+def test_numbers_and_lengths_may_be_spelt_in_odd_ways(data: bytes, value: object) -> None:
+    assert loads(data) == value
+
+
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        (b"N;}", None),
+        (b'b:1;i:3;s:1:"x";', True),
+        (b"i:5;i:0;i:7;", 5),
+        (b'i:5;s:1:"0";N;', 5),
+        (b"d:0.5;x", 0.5),
+        (b's:1:"a";s:1:"b";N;}', "a"),
+        (b's:3:"a"b";"', 'a"b'),
+        (b'a:0:{}s:1:"0";N;', []),
+        (b'E:3:"A:B";}', PhpEnum("A", "B")),
+        (b'O:1:"A":0:{}s:1:"a";N;', PhpObject("A")),
+        (b'a:1:{i:0;N;}";', [None]),
+    ],
+)
+def test_what_follows_a_value_is_left_alone(data: bytes, value: object) -> None:
+    found = loads(data)
+    assert (type(found), found) == (type(value), value)
+
+
+@pytest.mark.parametrize("data", [b"r:1;", b"R:1;", b"}", b";N;", b'"', b';"', b"s:1:", b's:1:"a"', b"N", b"a:1:{}"])
+def test_what_is_no_value_is_refused(data: bytes) -> None:
+    with pytest.raises(PhpUnserializeError):
+        loads(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"a:2:{i:0;i:1;i:2;}",
+        b"a:1:{i:0;i:1;i:1;i:2;}",
+        b"a:1:{i:0;i:1_0;}",
+        b"a:1:{i:0;i: 1;}",
+        b"a:1:{i:0;i:--1;}",
+        b"a:1:{i:0;i:\xb2;}",
+        b"a:1:{i:0;i:;}",
+        b"a:1:{i:0;i:1}",
+        b'a:1:{s:1:"n";i:5}',
+        b'a:1:{s:1:"n";i:5_0;}',
+        b'a:1:{s:1:"n";d:5_0.5;}',
+        b'a:1:{s:1:"n";i:;}',
+        b'a:1:{s:1:"n";i:12;s:1:"m";}',
+        b'a:1:{s:1:"n";i:12;s:\xb2:"m";N;}',
+        b'a:2:{s:1:"n";i:12;s:01:"n";}',
+        b'a:1:{s:1:"n";i:5;',
+        b'O:1:"A":1:{s:1:"n";i:5;s:1:"m";i:5;}',
+        b'O:1:"A":2:{s:1:"n";i:5;}',
+        b'a:1:{s:1:"n";O:1:"A":1:{s:1:"m";N;s:1:"o";N;}}',
+        b'a:1:{s:1:"n";s:1:"v"6}',  # the fuzz found that only what comes behind the ; had been looked at
+        b'a:1:{s:1:"n"}N;}',
+        b'a:1:{s:1:"n"6N;}',
+        b'a:1:{s:1:"n"6i:5;}',
+        b'a:1:{s:1:"n"6s:1:"v";}',
+        b'a:2:{s:1:"n";s:1:"v"6s:1:"m";N;}',
+        b'a:2:{s:1:"n";s:1:"v"6i:1;s:1:"w";}',
+        b'a:1:{s:1:"n"6a:0:{}}',
+        b'a:1:{s:1:"n"6a:1:{i:0;i:12345;}}',
+        b'a:1:{s:1:"n"6O:1:"A":0:{}}',
+        b'O:1:"A"61:{s:1:"n";N;}',
+        b'a:1:{s:1:"n";E:3:"A:B"6}',
+    ],
+)
+def test_what_looks_like_a_number_or_an_end_and_is_none_is_refused(data: bytes) -> None:
+    with pytest.raises(PhpUnserializeError):
+        loads(data)
+
+
 def test_only_bytes_are_read() -> None:
     assert loads(bytearray(b"i:5;")) == 5  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="str"):

@@ -1,0 +1,1 @@
+"""What Python does with the jobs of a Laravel application."""

@@ -1,0 +1,35 @@
+"""Pushing after the commit of a transaction of the program's own: what a plan asks of a link, for both faces.
+
+SQLAlchemy is imported when the first such push comes by; how it is done is told in :mod:`lara_queue.sql.within`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from lara_queue.plans import Plan
+
+__all__ = ["AfterCommit"]
+
+
+class AfterCommit:
+    """A link with one call, whose arguments are the transaction and a function that makes the plan.
+
+    Parameters:
+        face: the face of the queue; the call's answer is awaited for ``async``.
+        drive: performs a plan as the face does.
+    """
+
+    def __init__(self, face: Literal["sync", "async"], drive: Callable[[Plan[Any]], Any]) -> None:
+        self._face = face
+        self._drive = drive
+
+    def call(self, name: str, args: tuple[Any, Callable[[], Plan[Any]]]) -> Any:
+        """None, after noting the plan.
+
+        Raises :class:`~lara_queue.errors.ConfigurationError` for what is not a transaction of the face.
+        """
+        from lara_queue.sql.within import run_after_commit, run_after_commit_async
+
+        return (run_after_commit if self._face == "sync" else run_after_commit_async)(*args, self._drive)

@@ -1,0 +1,9 @@
+<?php
+
+namespace Shop\Enums;
+
+enum Priority
+{
+    case Low;
+    case High;
+}

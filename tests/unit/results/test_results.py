@@ -1,0 +1,478 @@
+"""What became of a job, seen by whoever pushed it, through both faces."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import pytest
+
+from lara_queue import AsyncQueue, Job, Queue
+from lara_queue.cache.memory import MemoryCache
+from lara_queue.errors import ConfigurationError, StoreUnreachable
+from lara_queue.events import JobFailed
+from lara_queue.job import current_job
+from lara_queue.plans import Plan, run
+from lara_queue.results.keys import result_key
+from lara_queue.results.notes import wait_for, write
+from lara_queue.results.values import Result, decode
+from lara_queue.testing import ManualClock
+from lara_queue.testing.shells import perform
+from tests.worker.faces import Face
+
+Case = Literal["sync", "sync, async handlers", "async", "async, plain handlers"]
+
+
+class Watched(MemoryCache):
+    """A cache that remembers what was kept in it about jobs, and breaks when told to."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self.kept: list[Result] = []
+        self.broken = False
+
+    def put(self, key: str, value: Any, seconds: float | None = None) -> Plan[None]:
+        if key.startswith("lara_queue:result:"):
+            if self.broken:
+                raise StoreUnreachable("the cache is away")
+            self.kept.append(decode(key.rpartition(":")[2], value))
+        yield from super().put(key, value, seconds)
+
+
+class Bench:
+    """A queue of one face; a case's handlers are made async where it says so."""
+
+    def __init__(self, case: Case, **options: Any) -> None:
+        self.clock = ManualClock()
+        self.cache = Watched(self.clock)
+        self.async_handlers = case in ("async", "sync, async handlers")
+        options = {"queue": "q", "cache": self.cache, "clock": self.clock, "results": 60, **options}
+        self.queue = Face("sync" if case.startswith("sync") else "async", **options)
+
+    def handler(self, name: str = "App\\J", **options: Any) -> Callable[[Callable[[Job], Any]], None]:
+        def register(function: Callable[[Job], Any]) -> None:
+            async def as_async(job: Job) -> Any:
+                return function(job)
+
+            def as_plain(job: Job) -> Any:
+                return function(job)
+
+            self.queue.handler(name, **options)(as_async if self.async_handlers else as_plain)
+
+        return register
+
+    def push(self, **options: Any) -> str:
+        return str(self.queue.push("App\\J", {}, **options))
+
+    def work(self, **options: Any) -> None:
+        for _ in range(5):  # a job put back by the last one in hand may be left for the next run
+            self.queue.listen(stop_when_empty=True, **options)
+            if not self.queue.size():
+                return
+
+    def now(self, uuid: str | None) -> Result:
+        """What is kept at this moment, read past the queue so that handlers may ask."""
+        return decode(uuid or "", run(self.cache.get(result_key(uuid or "")), perform))
+
+    @property
+    def states(self) -> list[str]:
+        return [one.state for one in self.cache.kept]
+
+
+@pytest.fixture(params=get_args(Case))
+def case(request: pytest.FixtureRequest) -> Case:
+    found: Case = request.param
+    return found
+
+
+@pytest.fixture
+def bench(case: Case) -> Iterator[Bench]:
+    logging.getLogger("lara_queue").setLevel(logging.CRITICAL)
+    made = Bench(case)
+    yield made
+    made.queue.close()
+    logging.getLogger("lara_queue").setLevel(logging.NOTSET)
+
+
+def test_pending_running_finished_forgotten(bench: Bench) -> None:
+    during: list[Result] = []
+
+    @bench.handler()
+    def handle(job: Job) -> Any:
+        during.append(bench.now(job.uuid))
+        return {"total": 3, "items": (1, 2)}
+
+    uuid = bench.push()
+    assert bench.queue.result(uuid) == Result(uuid, "pending", at=bench.clock())
+    bench.work()
+    assert [(one.state, one.attempts, one.ready) for one in during] == [("running", 1, False)]
+    result = bench.queue.result(uuid)
+    assert (result.state, result.value, result.ready) == ("finished", {"total": 3, "items": [1, 2]}, True)
+    bench.clock.advance(60)
+    assert bench.queue.result(uuid) == Result(uuid)
+
+
+def test_jobs_pushed_together_are_pending_too(bench: Bench) -> None:
+    uuids = bench.queue.bulk([("App\\J", {"n": n}) for n in range(3)])
+    assert [bench.queue.result(uuid).state for uuid in uuids] == ["pending"] * 3
+
+
+def test_the_note_of_a_push_never_hides_what_a_fast_worker_said(bench: Bench) -> None:
+    from lara_queue.results.notes import write_first
+
+    run(write(bench.cache, Result("u", "finished", value=1), 60), perform)
+    run(write_first(bench.cache, Result("u", "pending"), 60), perform)
+    assert bench.queue.result("u").value == 1
+
+
+def test_an_attempt_that_raises_is_pending_until_the_last_one_failed(bench: Bench) -> None:
+    @bench.handler(tries=2)
+    def handle(job: Job) -> None:
+        raise ValueError(f"no luck, attempt {job.attempts}")
+
+    uuid = bench.push()
+    bench.work()
+    assert bench.states == ["running", "pending", "running", "failed"]
+    assert bench.cache.kept[1].error == "ValueError: no luck, attempt 1"
+    result = bench.queue.result(uuid)
+    assert (result.state, result.error, result.attempts) == ("failed", "ValueError: no luck, attempt 2", 2)
+
+
+def test_what_the_handler_asks_for_counts(bench: Bench) -> None:
+    @bench.handler(tries=3)
+    def handle(job: Job) -> str:
+        if job.attempts == 1:
+            job.release()
+        elif job.attempts == 2:
+            job.fail("not today")
+        return "ignored"
+
+    uuid = bench.push()
+    bench.work()
+    assert bench.states == ["running", "pending", "running", "failed"]
+    assert bench.queue.result(uuid).error == "ManuallyFailed: not today"
+    assert bench.queue.result(uuid).value is None
+
+
+def test_a_failure_only_the_worker_knows_of_is_kept(bench: Bench) -> None:
+    """A job that was out of attempts before its handler could run, and one that had too many exceptions."""
+
+    @bench.handler(max_exceptions=1)
+    def handle(job: Job) -> None:
+        raise ValueError("too much")
+
+    uuid = bench.push(retry_until=bench.clock() - 1)
+    other = bench.push(tries=5)
+    bench.work()
+    assert bench.queue.result(uuid).error == "MaxAttemptsExceeded: App\\J has been attempted too many times."
+    assert (bench.queue.result(other).state, bench.queue.result(other).error) == ("failed", "ValueError: too much")
+
+
+def test_the_result_is_kept_before_the_job_is_gone(bench: Bench) -> None:
+    """A worker that dies in between leaves a job that runs again, not one that is gone without a result."""
+    kept: list[tuple[str, str]] = []
+    link = bench.queue.queue.driver.link
+    call = link.call
+
+    def watching(name: str, args: tuple[Any, ...]) -> Any:
+        if name in ("delete", "release"):
+            kept.append((name, bench.states[-1]))
+        return call(name, args)
+
+    link.call = watching
+
+    @bench.handler(tries=2)
+    def handle(job: Job) -> None:
+        if job.data["n"] == 2:
+            raise ValueError("no luck")
+
+    for n in (1, 2):
+        bench.queue.push("App\\J", {"n": n})
+        bench.work()
+    assert kept == [("delete", "finished"), ("release", "pending"), ("delete", "failed")]
+
+
+def test_a_timeout_that_ends_the_job_is_kept(bench: Bench) -> None:
+    """In each world it comes by another way: an alarm, a cancelled task, a thread that is waited for."""
+    never = threading.Event()
+    if bench.async_handlers and bench.queue.kind == "async":
+
+        @bench.queue.handler("App\\J", timeout=0.05)
+        async def handle_async(job: Job) -> None:
+            await asyncio.sleep(30)
+    else:
+        bench.handler(timeout=0.05)(lambda job: never.wait(0.3) or job.progress(1))
+
+    uuid = bench.push()
+    bench.work()
+    result = bench.queue.result(uuid)
+    assert (result.state, str(result.error).partition(":")[2]) == ("failed", " App\\J has timed out."), result
+
+
+def test_progress_is_seen_while_the_job_runs_and_after(bench: Bench) -> None:
+    seen: list[Result] = []
+
+    @bench.handler()
+    def handle(job: Job) -> str:
+        job.progress(0.25, "a quarter")
+        seen.append(bench.now(job.uuid))
+        job.progress(7)
+        return "done"
+
+    uuid = bench.push()
+    bench.work()
+    if bench.queue.kind == "sync":  # under asyncio the note is made as soon as the loop turns
+        assert [(one.state, one.progress, one.message) for one in seen] == [("running", 0.25, "a quarter")]
+    result = bench.queue.result(uuid)
+    assert (result.state, result.value, result.progress, result.message) == ("finished", "done", 1.0, "")
+    assert bench.states[-1] == "finished"
+
+
+async def test_under_asyncio_progress_is_noted_when_the_loop_turns() -> None:
+    clock = ManualClock()
+    cache = Watched(clock)
+    async with AsyncQueue("memory://", cache=cache, clock=clock, results=60) as queue:
+
+        @queue.handler("App\\J")
+        async def handle(job: Job) -> None:
+            for step in range(10):
+                job.progress(step / 10, f"step {step}")
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert (await queue.result(job.uuid or "")).message == "step 9"
+
+        uuid = await queue.push("App\\J")
+        await queue.listen(stop_when_empty=True)
+        assert (await queue.result(uuid)).state == "finished"
+    assert len(cache.kept) <= 4  # running, one or two for the ten steps, finished
+
+
+def test_progress_where_nobody_keeps_it_does_nothing() -> None:
+    with Queue("memory://") as queue:
+
+        @queue.handler("App\\J")
+        def handle(job: Job) -> None:
+            job.progress(0.5, "half")
+
+        queue.push("App\\J")
+        queue.listen(stop_when_empty=True)
+        assert queue.failed.count() == 0
+
+
+def test_a_typed_handler_finds_its_job_all_the_same(bench: Bench) -> None:
+    from lara_queue import php_class
+
+    @php_class("App\\J")
+    @dataclass
+    class Model:
+        n: int
+
+    def typed(job: Model) -> int:
+        found = current_job.get()
+        assert found is not None
+        found.progress(0.5)
+        return job.n + 1
+
+    async def typed_async(job: Model) -> int:
+        return typed(job)
+
+    bench.queue.handler("App\\J")(_annotated(typed_async if bench.async_handlers else typed, Model))
+    uuid = bench.queue.push("App\\J", {"n": 41})
+    bench.work()
+    assert bench.queue.result(uuid).value == 42
+
+
+def _annotated(function: Any, model: type[Any]) -> Any:
+    function.__annotations__["job"] = model
+    return function
+
+
+def test_the_last_of_several_handlers_gives_the_result(bench: Bench) -> None:
+    bench.handler()(lambda job: "first")
+    bench.handler()(lambda job: "second")
+    uuid = bench.push()
+    bench.work()
+    assert bench.states == ["running", "finished"]
+    assert bench.queue.result(uuid).value == "second"
+
+
+@pytest.mark.parametrize(("value", "reason"), [(object(), "nothing that JSON can say"), ("x" * 70000, "70,002 bytes")])
+def test_a_value_that_cannot_be_kept_fails_no_job(
+    case: Case, value: Any, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench(case)
+    bench.handler()(lambda job: value)
+    uuid = bench.push()
+    bench.work()
+    result = bench.queue.result(uuid)
+    assert (result.state, result.value) == ("finished", None)
+    assert reason in str(result.problem)
+    assert reason in caplog.text
+    assert bench.queue.size() == 0
+    assert bench.queue.queue_failed() == []
+    bench.queue.close()
+
+
+def test_a_cache_that_is_away_fails_no_job(case: Case, caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench(case)
+    ran: list[str] = []
+
+    @bench.handler()
+    def handle(job: Job) -> None:
+        ran.append(job.name)
+        job.progress(0.5)
+
+    bench.push()
+    bench.cache.broken = True
+    bench.work()
+    assert (ran, bench.queue.size(), bench.queue.queue_failed()) == (["App\\J"], 0, [])
+    assert "could not be kept: the cache is away" in caplog.text
+    bench.queue.close()
+
+
+# -- opt-in ------------------------------------------------------------------------------------------------------------
+
+
+def test_for_one_handler_only(case: Case) -> None:
+    bench = Bench(case, results=None)
+    bench.handler("App\\J", results=60)(lambda job: 1)
+    bench.handler("App\\Other")(lambda job: 2)
+    uuid = bench.push()
+    other = bench.queue.push("App\\Other")
+    assert bench.queue.result(uuid).state == "unknown"  # nothing is noted at push: its handler may live elsewhere
+    bench.work()
+    assert (bench.queue.result(uuid).value, bench.queue.result(other)) == (1, Result(other))
+    bench.clock.advance(60)
+    assert bench.queue.result(uuid).state == "unknown"
+    bench.queue.close()
+
+
+def test_a_handler_inside_plain_middleware_keeps_its_result() -> None:
+    with Queue("memory://", cache="memory://") as queue:
+        queue.handler("App\\J", results=60, middleware=[lambda job, proceed: proceed() + 1])(lambda job: 1)
+        uuid = queue.push("App\\J")
+        queue.listen(stop_when_empty=True)
+        assert queue.result(uuid).value == 2
+
+
+def test_a_job_that_its_middleware_does_not_let_run_stays_pending() -> None:
+    def later(job: Job, proceed: Any) -> Any:
+        job.release(3600)
+        yield from ()
+
+    with Queue("memory://", cache="memory://", results=60) as queue:
+        queue.handler("App\\J", middleware=[later])(lambda job: 1)
+        uuid = queue.push("App\\J")
+        queue.listen(stop_when_empty=True)
+        assert queue.result(uuid).state == "pending"
+
+
+def test_a_handlers_own_time_beats_the_queues(case: Case) -> None:
+    bench = Bench(case)
+    bench.handler("App\\J", results=3600)(lambda job: 1)
+    uuid = bench.push()
+    bench.work()
+    bench.clock.advance(3599)
+    assert bench.queue.result(uuid).value == 1
+    bench.queue.close()
+
+
+def test_off_costs_nothing() -> None:
+    """No wrapped handler, no listener, no call to the cache."""
+    cache = Watched(ManualClock())
+    with Queue("memory://", cache=cache) as queue:
+        queue.handler("App\\J")(lambda job: "value")
+        assert queue.registry.around is None
+        assert not queue.emitter.hears(JobFailed.name)
+        uuid = queue.push("App\\J")
+        queue.listen(stop_when_empty=True)
+        assert cache.kept == []
+        assert queue.result(uuid).state == "unknown"
+
+
+@pytest.mark.parametrize("options", [{"results": 60}, {"results": 0, "cache": "memory://"}])
+def test_results_need_a_cache_and_a_time(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="results="):
+        Queue("memory://", **options)
+
+
+def test_a_handler_that_wants_results_needs_them_too() -> None:
+    with pytest.raises(ConfigurationError, match=r"Queue\(cache=…\)"):
+        Queue("memory://").handler("App\\J", results=60)(lambda job: 1)
+    with pytest.raises(ConfigurationError, match="seconds"):
+        Queue("memory://", cache="memory://").handler("App\\J", results=-1)(lambda job: 1)
+    with pytest.raises(ConfigurationError, match=r"Queue\(cache=…"):
+        Queue("memory://").result("u")
+
+
+# -- waiting -----------------------------------------------------------------------------------------------------------
+
+
+class Passing:
+    """Lets time pass by moving the clock; ``then`` happens at the n-th time."""
+
+    def __init__(self, clock: ManualClock, then: dict[int, Callable[[], Any]]) -> None:
+        self.clock, self.then = clock, then
+        self.rests: list[float] = []
+
+    def call(self, name: str, args: tuple[Any, ...]) -> None:
+        assert name == "wait"
+        self.rests.append(args[0])
+        self.clock.advance(args[0])
+        self.then.get(len(self.rests), lambda: None)()
+
+
+def test_waiting_asks_ever_more_slowly_and_ends_with_the_job() -> None:
+    clock = ManualClock()
+    cache = MemoryCache(clock)
+    passing = Passing(clock, {12: lambda: run(write(cache, Result("u", "finished", value=5), 60), perform)})
+    assert run(wait_for(cache, "u", 60, clock, passing), perform).value == 5
+    assert passing.rests[:3] == [0.05, pytest.approx(0.075), pytest.approx(0.1125)]
+    assert len(passing.rests) == 12
+    assert max(passing.rests) == 1.0
+
+
+def test_waiting_ends_at_its_time_with_what_is_known() -> None:
+    clock = ManualClock()
+    cache = MemoryCache(clock)
+    run(write(cache, Result("u", "running", progress=0.5), 600), perform)
+    passing = Passing(clock, {})
+    assert run(wait_for(cache, "u", 5, clock, passing), perform).progress == 0.5
+    assert sum(passing.rests) == pytest.approx(5)
+
+
+def test_without_timeout_it_looks_once_and_with_none_for_ever() -> None:
+    clock = ManualClock()
+    cache = MemoryCache(clock)
+    passing = Passing(clock, {1000: lambda: run(write(cache, Result("u", "failed"), 60), perform)})
+    assert run(wait_for(cache, "u", 0, clock, passing), perform).state == "unknown"
+    assert passing.rests == []
+    assert run(wait_for(cache, "u", None, clock, passing), perform).state == "failed"
+    assert len(passing.rests) == 1000
+
+
+def test_a_blocking_wait_sees_what_a_worker_does_meanwhile() -> None:
+    with Queue("memory://", cache="memory://", results=60) as queue:
+        queue.handler("App\\J")(lambda job: "done")
+        uuid = queue.push("App\\J")
+        worker = threading.Thread(target=queue.listen, kwargs={"stop_when_empty": True})
+        worker.start()
+        assert queue.result(uuid, timeout=30).value == "done"
+        worker.join()
+
+
+async def test_an_awaited_wait_lets_the_worker_run() -> None:
+    async with AsyncQueue("memory://", cache="memory://", results=60) as queue:
+
+        @queue.handler("App\\J")
+        async def handle(job: Job) -> str:
+            return "done"
+
+        uuid = await queue.push("App\\J")
+        worker = asyncio.create_task(queue.listen(stop_when_empty=True))
+        assert (await queue.result(uuid, timeout=30)).value == "done"
+        await worker
