@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from lara_queue.bus.batch import Batch, Means, find_batch
 from lara_queue.bus.dispatch import dispatch
-from lara_queue.bus.pending import Batch, Means, PendingBatch, PendingChain, find_batch
+from lara_queue.bus.pending import PendingBatch, PendingChain, grow_chain
 from lara_queue.bus.services import Services
 from lara_queue.job import Job, current_job
 from lara_queue.laravel.context import context_to_propagate
@@ -46,6 +47,21 @@ class Builders:
         ``Bus::batch``. See :class:`~lara_queue.bus.pending.PendingBatch`.
         """
         return PendingBatch(self._means(), jobs)
+
+    def prepend_to_chain(self, *jobs: Any) -> None:
+        """In a handler: have these jobs follow the one in hand, before what follows it already.
+
+        Parameters:
+            jobs: as for :meth:`chain`; a list counts as its members.
+
+        They are pushed when the job in hand has gone well. Raises :class:`~lara_queue.errors.InvalidPayload` outside a
+        handler. Mirrors ``prependToChain`` of Laravel 9.10 and later.
+        """
+        grow_chain(current_job.get(), jobs, in_front=True)
+
+    def append_to_chain(self, *jobs: Any) -> None:
+        """The same as :meth:`prepend_to_chain`, after what follows it already. Mirrors ``appendToChain``."""
+        grow_chain(current_job.get(), jobs, in_front=False)
 
     def rate_limiter(self, name: str, function: F | None = None) -> Any:
         """Name a limiter for :class:`~lara_queue.middleware.RateLimited`, in Python and for PHP's jobs that carry it.

@@ -13,7 +13,7 @@ from lara_queue.bus.keys import Release, debounce_key, unique_key
 from lara_queue.bus.unique import acquire, debounce, hidden_context
 from lara_queue.errors import ConfigurationError
 from lara_queue.laravel import names
-from lara_queue.plans import Plan
+from lara_queue.plans import Call, Plan
 from lara_queue.ports import Cache
 
 __all__ = ["Claim", "Claims"]
@@ -32,6 +32,8 @@ class Claim:
         properties: what the job object carries because of it.
         hidden: what its log context carries, hidden.
         delay: seconds until the job is due, for a debounced one that says no delay itself.
+        token: what a debounced job carries, and what is in the cache once it is pushed.
+        keep: seconds for which the token is kept.
     """
 
     granted: bool
@@ -40,6 +42,8 @@ class Claim:
     properties: Mapping[str, Any] | None = None
     hidden: Mapping[str, Any] | None = None
     delay: float | None = None
+    token: str = ""
+    keep: float = 0
 
 
 class Claims:
@@ -86,7 +90,30 @@ class Claims:
         if self._cache is not None and claim.owner:
             yield from self._cache.unlock(claim.key, claim.owner)
 
+    def settle(self, claim: Claim, transaction: Any, after_commit: Any) -> Plan[None]:
+        """Let a debounced job that was pushed take the place of those before it.
+
+        PHP does that first, so that a process that dies before it pushes leaves none: the old job gives way to one that
+        never comes. Here the old token goes before the push and the new one comes after it; in between, and for ever if
+        the process dies there, all of them run, as Laravel has it where there is no token.
+
+        Parameters:
+            claim: what was claimed.
+            transaction: of the program's own, with which the job is pushed, or None.
+            after_commit: the link that performs a plan after its commit.
+        """
+        if not claim.token:
+            return
+        if transaction is None:
+            yield from self._put(claim)
+        else:
+            yield Call(after_commit, "after commit", (transaction, lambda: self._put(claim)))
+
+    def _put(self, claim: Claim) -> Plan[None]:
+        if self._cache is not None:
+            yield from self._cache.put(claim.key, claim.token, claim.keep)
+
     def _debounce(self, cache: Cache, name: str, window: float, given: Mapping[str, Any]) -> Plan[Claim]:
         key = debounce_key(name, given.get("debounce_id"))
         made = yield from debounce(cache, key, window, given.get("debounce_max_wait"), self._clock())
-        return Claim(True, key, "", {names.DEBOUNCE_OWNER: made.token}, None, made.delay)
+        return Claim(True, key, "", {names.DEBOUNCE_OWNER: made.token}, None, made.delay, made.token, made.keep)

@@ -27,6 +27,21 @@ class _Answers:
     """What both emitters can say besides being told; ``_events`` is pyee's own: event to listener to what is called."""
 
     _events: dict[str, Any]
+    changes = 0
+    """Counts listeners that came and went; who remembers which there are looks whether that still holds."""
+
+    def _add_event_handler(self, event: str, k: Any, v: Any) -> None:
+        self.changes += 1
+        super()._add_event_handler(event, k, v)  # type: ignore[misc]  # pyee's
+
+    def _remove_listener(self, event: str, f: Any) -> None:
+        self.changes += 1
+        super()._remove_listener(event, f)  # type: ignore[misc]
+
+    def remove_all_listeners(self, event: str | None = None) -> None:
+        """Forget all listeners, or those of one event."""
+        self.changes += 1
+        super().remove_all_listeners(event)  # type: ignore[misc]
 
     def hears(self, event: str) -> bool:
         """True when anybody listens; for whoever would have to make the event only to find out."""

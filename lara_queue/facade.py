@@ -6,35 +6,31 @@ The two classes on top of this one only drive: each public method there is one l
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, tzinfo
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, overload
 
-from lara_queue.batches.connect import open_batch_store
+from lara_queue.assembly import Sources, services_for
 from lara_queue.builders import Builders
-from lara_queue.bus.keys import release_of
-from lara_queue.bus.services import Services, new_owner
-from lara_queue.cache.connect import open_cache
+from lara_queue.bus.services import new_owner
 from lara_queue.claims import Claims
 from lara_queue.clock import Clock, system_clock
-from lara_queue.drivers import DriverSettings, open_driver
+from lara_queue.drivers import DriverSettings
 from lara_queue.drivers.after_commit import AfterCommit
 from lara_queue.emitter import emitter_for
 from lara_queue.errors import ConfigurationError
-from lara_queue.failed.connect import open_failed_store
+from lara_queue.figures import Figures, retry_config
 from lara_queue.inline import bind_inline
 from lara_queue.job import Job
 from lara_queue.laravel.encrypter import Encrypter
-from lara_queue.lifecycle.backoff import RetryConfig, RetryStrategy
+from lara_queue.lifecycle.backoff import RetryStrategy
 from lara_queue.metrics.collector import MetricsCollector
 from lara_queue.middleware.base import Middleware
 from lara_queue.options import WorkerOptions
-from lara_queue.ports import BatchStore, Cache, Driver, FailedStore
+from lara_queue.ports import BatchStore, Cache, Driver, FailedStore, Reservation
 from lara_queue.producer import Producer
-from lara_queue.registry import Registry
+from lara_queue.registry import Registry, Strategy
 from lara_queue.results.face import KeepsResults
 from lara_queue.schedule.face import Scheduled
 from lara_queue.schedule.runner import Scheduler
@@ -45,7 +41,7 @@ __all__ = ["QueueBase"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class QueueBase(Builders, Scheduled, KeepsResults):
+class QueueBase(Builders, Scheduled, KeepsResults, Figures):
     """One queue of a Laravel application: who handles its jobs, and where they are.
 
     Parameters:
@@ -66,6 +62,8 @@ class QueueBase(Builders, Scheduled, KeepsResults):
         enable_metrics: collect what :meth:`get_metrics` shows.
         metrics_history_size: how many recent jobs the metrics remember.
         retry_after: seconds a job is ours before others may take it; renewed while its handler runs.
+        migration_batch: how many due jobs Redis makes ready at a time, -1 for all of them; Laravel's
+            ``migration_batch_size``.
         block_for: seconds to wait in one go when there is no job; None for ``sleep``.
         failed: where failures are kept: a store, a URL, or ``database-uuids``, ``database`` or ``null`` as in Laravel's
             ``queue.failed.driver``; default the table or the dead letter list beside the queue.
@@ -76,6 +74,8 @@ class QueueBase(Builders, Scheduled, KeepsResults):
             ``redis`` for the one beside the queue.
         cache_prefix: the cache's whole key prefix; see :func:`lara_queue.cache.connect.cache_prefix`.
         app_key, previous_keys: the application's ``APP_KEY`` and older ones, for encrypted jobs and closures.
+        cipher: the application's ``app.cipher``: ``AES-256-CBC``, ``AES-256-GCM``, or the same with 128. By default
+            CBC is written as long as the key is, and both are read.
         max_concurrent_jobs: threads in ``Queue`` (default 1), tasks in ``AsyncQueue`` (default 10).
         prefetch: jobs that ``Queue`` reserves ahead.
         connection: Laravel's name of the queue connection, for failed rows and pauses; default the driver's name.
@@ -121,6 +121,7 @@ class QueueBase(Builders, Scheduled, KeepsResults):
         enable_metrics: bool = True,
         metrics_history_size: int = 1000,
         retry_after: float = 90,
+        migration_batch: int = 1000,
         block_for: float | None = None,
         failed: FailedStore | str | None = None,
         table: str = "jobs",
@@ -130,6 +131,7 @@ class QueueBase(Builders, Scheduled, KeepsResults):
         cache_prefix: str = "",
         app_key: str | bytes | None = None,
         previous_keys: Sequence[str | bytes] = (),
+        cipher: str | None = None,
         max_concurrent_jobs: int | None = None,
         prefetch: int = 1,
         connection: str | None = None,
@@ -155,29 +157,30 @@ class QueueBase(Builders, Scheduled, KeepsResults):
         self.max_concurrent_jobs = max_concurrent_jobs or self.default_concurrency
         self.prefetch = max(1, prefetch)
         self.dead_letter_queue = dead_letter_queue or f"{queue}:failed"
-        settings = DriverSettings(
-            prefix=self.key_prefix, retry_after=retry_after, block_for=block_for, clock=clock, table=table
-        )
-        self._open_driver = partial(open_driver, client, settings=settings)
-        self.driver: Driver = self._open_driver(face=self.face)
-        self.connection = connection or self.driver.name
-        self._encrypter = Encrypter(app_key, previous=tuple(previous_keys)) if app_key is not None else None
-        self._open_failed = partial(
-            open_failed_store,
-            failed,
-            key=f"{self.key_prefix}queues:{self.dead_letter_queue}",
-            table=failed_table,
+        self._sources = Sources(
+            client=client,
+            settings=DriverSettings(
+                prefix=self.key_prefix,
+                retry_after=retry_after,
+                block_for=block_for,
+                clock=clock,
+                migration_batch=migration_batch,
+                table=table,
+            ),
+            failed=failed,
+            failed_key=f"{self.key_prefix}queues:{self.dead_letter_queue}",
+            failed_table=failed_table,
             timezone=timezone,
         )
-        self._failed: FailedStore = self._open_failed(face=self.face, driver=self.driver)
-        self._cache: Cache | None = (
-            open_cache(cache, face=self.face, prefix=cache_prefix, clock=clock, driver=self.driver)
-            if cache is not None
-            else None
-        )
-        self._retry = _retry_config(
+        self.driver: Driver = self._sources.driver(self.face)
+        self.connection = connection or self.driver.name
+        keys = tuple(previous_keys)
+        self._encrypter = None if app_key is None else Encrypter(app_key, previous=keys, cipher=cipher)
+        self._failed: FailedStore = self._sources.failed_store(self.face, self.driver)
+        self._cache: Cache | None = self._sources.cache(self.face, self.driver, cache, cache_prefix)
+        self._retry = retry_config(
             max_retries=max_retries,
-            retry_strategy=RetryStrategy(retry_strategy) if isinstance(retry_strategy, str) else retry_strategy,
+            retry_strategy=retry_strategy,
             retry_delay=retry_delay,
             retry_max_delay=retry_max_delay,
             retry_jitter=retry_jitter,
@@ -200,29 +203,18 @@ class QueueBase(Builders, Scheduled, KeepsResults):
         )
         self._producer.after_commit = AfterCommit(self.face, lambda plan: self._drive(plan))
         self._producer.hears = self.emitter.hears
-        self._producer.claims = Claims(self._cache, release_of(laravel_version), clock, new_owner)
-        on_redis = self.driver.name == "redis"
-        self._services = Services(
-            driver=self.driver,
-            connection=self.connection,
-            default_queue=queue,
-            connections={
-                name: open_driver(source, face=self.face, settings=settings)
-                for name, source in (connections or {}).items()
-            },
+        self._services = services_for(
+            self._sources,
+            self.face,
+            self._producer,
             cache=self._cache,
-            batches=open_batch_store(batches, face=self.face, driver=self.driver),
-            redis=getattr(self.driver, "link", None) if on_redis else None,
-            redis_prefix=self.key_prefix,
-            release=release_of(laravel_version),
-            version=self._producer.version,
+            batches=batches,
+            connections=connections,
             key=app_key,
-            encrypter=self._encrypter,
             php_queue=php_queue,
-            limiters={},
-            hooks=self._producer.hooks,
-            clock=clock,
+            laravel_version=laravel_version,
         )
+        self._producer.claims = Claims(self._cache, self._services.release, clock, new_owner)
         self._scheduler = Scheduler(self._cache, queue, lambda *job: self._producer.push(*job), clock)
         self._start_results(results)
         self._workers: list[Any] = []
@@ -257,69 +249,33 @@ class QueueBase(Builders, Scheduled, KeepsResults):
         """Register a listener for an event (see :mod:`lara_queue.events`): ``queue.on("job.failed")(f)``."""
         return self.emitter.on(event) if function is None else self.emitter.on(event, function)
 
+    def pop_using(self, worker_name: str, strategy: Strategy | None) -> None:
+        """Let ``strategy`` choose where the workers of that name look for jobs; None lets them look as usual.
+
+        Parameters:
+            worker_name: the ``name`` that ``listen()`` is given; ``default`` is that of all others.
+            strategy: called before each look with the names of the worker's queues that are not paused, in order of
+                priority; answers those to look into, in order. They need not be among them.
+
+        Mirrors ``Worker::popUsing``.
+        """
+        self.registry.pop_using(worker_name, strategy)
+
+    def use_cache(self, cache: Cache | str, prefix: str = "") -> None:
+        """Take this as Laravel's cache from now on, as if the object had been made with it.
+
+        Parameters:
+            cache, prefix: as ``cache`` and ``cache_prefix`` are when it is made.
+
+        Workers that run already keep the one they began with.
+        """
+        found = self._sources.cache(self.face, self.driver, cache, prefix)
+        self._cache = self._services.cache = self._scheduler.cache = self._results.cache = found
+        self._producer.claims = Claims(found, self._services.release, self.clock, new_owner)
+
     def create_payload_using(self, hook: Callable[..., Mapping[str, Any] | None]) -> None:
         """Add what ``hook(connection, queue, payload)`` returns to every payload; ``Queue::createPayloadUsing``."""
         self._producer.hooks.append(hook)
-
-    # -- what can be told without asking the store ----------------------------------------------------------------
-
-    @property
-    def processing_jobs(self) -> set[Job]:
-        """The jobs in hand."""
-        return set(self._in_hand.values())
-
-    @property
-    def _processing_jobs(self) -> set[Job]:
-        """LaraQueue 1.x's name, as its migration guide prints it."""
-        return self.processing_jobs
-
-    def get_metrics(self) -> dict[str, Any] | None:
-        """Counts, times and errors (keys ``general``, ``performance``, ``job_types``, ``errors``); None when off."""
-        return None if self.metrics is None else self.metrics.get_metrics()
-
-    def get_job_type_metrics(self, job_name: str) -> dict[str, Any] | None:
-        """The counts and times of one kind of job, or None."""
-        return None if self.metrics is None else self.metrics.get_job_type_metrics(job_name)
-
-    def get_recent_jobs(self, limit: int = 100) -> list[dict[str, Any]]:
-        """The last jobs that were run, oldest first."""
-        return [] if self.metrics is None else self.metrics.get_recent_jobs(limit)
-
-    def get_performance_summary(self) -> dict[str, Any] | None:
-        """The main figures; None when metrics are off."""
-        return None if self.metrics is None else self.metrics.get_performance_summary()
-
-    def reset_metrics(self) -> None:
-        """Start counting anew."""
-        if self.metrics is not None:
-            self.metrics.reset_metrics()
-
-    def get_retry_statistics(self) -> dict[str, Any]:
-        """LaraQueue 1.x's retry figures, and the settings in force."""
-        general = (self.get_metrics() or {}).get("general", {})
-        retries = general.get("total_retries", 0)
-        buried = max(0, general.get("total_failed", 0) - retries)
-        config = self._retry or RetryConfig()
-        return {
-            "total_retries": retries,
-            "successful_retries": max(0, retries - buried),
-            "failed_retries": min(retries, buried),
-            "dead_letter_jobs": buried,
-            "success_rate": max(0, retries - buried) / max(1, retries) * 100,
-            "max_retries": config.max_retries,
-            "retry_strategy": config.retry_strategy.value,
-            "retry_delay": config.retry_delay,
-            "retry_max_delay": config.retry_max_delay,
-            "retry_jitter": config.retry_jitter,
-        }
-
-    def reset_retry_statistics(self) -> None:
-        """Start counting retries anew; they are counted with the metrics."""
-        self.reset_metrics()
-
-    def update_retry_config(self, **changes: Any) -> None:
-        """Change LaraQueue's retry settings; the next :meth:`listen` uses them."""
-        self._retry = _retry_config(**{**_given(self._retry), **changes})
 
     def shutdown(self) -> None:
         """Ask running workers of this queue to finish the jobs in hand and stop. Safe from handlers and any thread."""
@@ -357,22 +313,10 @@ class QueueBase(Builders, Scheduled, KeepsResults):
         return WorkerCore(parts, options, frozenset(given))
 
     def _aside(self) -> tuple[Driver, FailedStore] | None:
-        """A blocking driver and failed store on links of their own, for a thread that looks on without disturbing.
-
-        None when there is nothing to open anew: stores in memory, and those that were given as objects.
-        """
-        if getattr(getattr(getattr(self.driver, "link", None), "database", None), "in_memory", False):
-            return None  # SQLite's ``:memory:``, which each connection has for itself
-        try:
-            driver = self._open_driver(face="sync")
-            failed = self._open_failed(face="sync", driver=driver)
-        except ConfigurationError:  # a client whose connections exist in one face only
-            return None
-        return None if driver is self.driver or driver.name == "memory" or failed is self._failed else (driver, failed)
+        """See :meth:`~lara_queue.assembly.Sources.aside`."""
+        return self._sources.aside(self.driver, self._failed)
 
     def _jobs(self, queue: str, waiting: Iterable[Any]) -> list[Job]:
-        from lara_queue.ports import Reservation
-
         return [
             Job(
                 Reservation(queue, seen.body, seen.attempts or 0, seen, seen.at or 0),
@@ -381,15 +325,3 @@ class QueueBase(Builders, Scheduled, KeepsResults):
             )
             for seen in waiting
         ]
-
-
-def _given(config: RetryConfig | None) -> dict[str, Any]:
-    if config is None:
-        return {}
-    return {name: getattr(config, name) for name in config.__dataclass_fields__ if name != "chance"}
-
-
-def _retry_config(**given: Any) -> RetryConfig | None:
-    """LaraQueue's settings with its defaults for what was not given; None when nothing was."""
-    chosen = {name: value for name, value in given.items() if value is not None}
-    return RetryConfig(**chosen, chance=random.random) if chosen else None

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from lara_queue.clock import Clock
 from lara_queue.errors import ConfigurationError, PayloadError
+from lara_queue.events import JobRetryRequested
 from lara_queue.laravel import names
 from lara_queue.laravel.build import retry_payload
 from lara_queue.laravel.envelope import decode_payload
 from lara_queue.laravel.json import encode_json
-from lara_queue.plans import Plan
+from lara_queue.plans import Emit, Plan
 from lara_queue.ports import Driver, FailedJob, FailedStore
 
 __all__ = ["Failures", "renewed"]
@@ -58,7 +59,8 @@ class Failures:
         its id it raises :class:`~lara_queue.errors.PayloadError` or :class:`~lara_queue.errors.ConfigurationError`.
 
         A job is put back before its record is removed: after a crash in between it is there twice rather than not at
-        all. If it fails again before its record is removed, the new record stays. Mirrors ``RetryCommand``.
+        all. If it fails again before its record is removed, the new record stays. Of each job that can be retried
+        ``job.retry_requested`` is told, before it is put back. Mirrors ``RetryCommand``.
         """
         everything = ids == "all"
         wanted: Sequence[str | int]
@@ -77,6 +79,7 @@ class Failures:
                 if not everything:
                     raise
                 continue  # it would only be buried again; it stays on record, and the others are retried
+            yield Emit(JobRetryRequested(failed))
             yield from self.driver.push(failed.queue, body)
             yield from self.store.remove(failed)
             retried.append(failed.id)

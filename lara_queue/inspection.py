@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from lara_queue.clock import Clock
-from lara_queue.errors import StoreError
+from lara_queue.errors import ConfigurationError, StoreError
 from lara_queue.job import Job
 from lara_queue.metrics.readings import oldest_age
 from lara_queue.plans import Call, Plan
-from lara_queue.ports import Driver
+from lara_queue.ports import Driver, ListsQueues
 from lara_queue.worker.core import WorkerCore
 
-__all__ = ["MARGIN_SECONDS", "close", "health", "patience", "worker_health"]
+__all__ = ["MARGIN_SECONDS", "close", "health", "patience", "queues", "worker_health"]
 
 MARGIN_SECONDS: Final = 30.0
 """What a loop may take beyond what it was told to wait for: a slow answer, a pause before it tries a store again."""
@@ -92,6 +92,17 @@ def patience(core: WorkerCore, in_hand: Collection[Job]) -> float:
             return float("inf")
         allowed += max(timeouts) + options.grace
     return allowed
+
+
+def queues(driver: Driver, dead_letter_queue: str = "") -> Plan[list[str]]:
+    """The names of the queues that hold a job, sorted, without the list of that name that failures are kept in.
+
+    (On Redis a set beside that list, ``NAME:uuids``, goes with it.) Raises :class:`~lara_queue.errors.ConfigurationError` for a driver that cannot tell.
+    """
+    if not isinstance(driver, ListsQueues):
+        raise ConfigurationError(f"The store {driver.name} cannot tell which queues there are; name them.")
+    failures = (dead_letter_queue, f"{dead_letter_queue}:uuids")
+    return [name for name in (yield from driver.queues()) if name not in failures]
 
 
 def close(*ports: Any) -> Plan[None]:

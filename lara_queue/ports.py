@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from lara_queue.plans import Plan
 
@@ -22,6 +22,7 @@ __all__ = [
     "FailedJob",
     "FailedStore",
     "Failure",
+    "ListsQueues",
     "Reservation",
     "Sizes",
     "State",
@@ -147,6 +148,18 @@ class Driver(Protocol):
 
     def ping(self) -> Plan[None]:
         """Nothing, when the store answers; raises :class:`~lara_queue.errors.StoreUnreachable` otherwise."""
+        ...
+
+
+@runtime_checkable
+class ListsQueues(Protocol):
+    """A :class:`Driver` that can also tell which queues there are. Not every store can."""
+
+    def queues(self) -> Plan[list[str]]:
+        """The names of the queues that hold a job in any state, sorted.
+
+        Raises :class:`~lara_queue.errors.StoreError` rather than answer some of them for all.
+        """
         ...
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol, TypedDict, TypeVar, cast, runtime_checkable
 
 from lara_queue.bus.events import JobSkipped
-from lara_queue.claims import Claims
+from lara_queue.claims import Claim, Claims
 from lara_queue.clock import Clock, new_id, new_uuid
-from lara_queue.errors import InvalidPayload
+from lara_queue.drivers.after_commit import AFTER_COMMIT, AFTER_ROLLBACK
+from lara_queue.errors import InvalidPayload, StoreError
 from lara_queue.events import JobQueued, JobQueueing
 from lara_queue.job import Job, current_job
 from lara_queue.laravel.binding import is_model, to_properties
@@ -22,6 +24,8 @@ from lara_queue.plans import Call, Emit, Plan
 from lara_queue.ports import Driver
 
 __all__ = ["Delay", "JobOptions", "Producer", "PushOptions"]
+
+logger = logging.getLogger("lara_queue")
 
 T = TypeVar("T")
 
@@ -52,7 +56,8 @@ class JobOptions(TypedDict, total=False):
             AsyncSession for ``AsyncQueue``). In a database queue the job is inserted in that transaction, on that
             connection: others see it when it commits, and it never was when it rolls back. Into any other store it is
             pushed when that transaction has been committed, before the commit returns, and not at all when it is
-            rolled back; if the push then fails, the commit raises StoreUnreachable although the data is saved.
+            rolled back; if the push then fails, the commit raises StoreUnreachable although the data is saved. A unique
+            job's lock is free again after a rollback.
     """
 
     queue: str | None
@@ -153,12 +158,22 @@ class Producer:
             yield Emit(JobSkipped(shown, claim.key))
             return ""
         delay = self.seconds(given.get("delay"))
+        transaction = given.get("connection")
+
+        def let_go() -> Plan[None]:
+            return _let_go(claims, claim)
+
         try:
+            if transaction is not None:
+                yield Call(self.after_commit, AFTER_ROLLBACK, (transaction, let_go))
             if not isinstance(name, str):
                 name, data = to_properties(name)
             if claim.properties:
                 data = {**(data or {}), **claim.properties}
-            return (yield from self._push(name, data, given, claim.delay if delay is None else delay, claim.hidden))
+            delay = claim.delay if delay is None else delay
+            uuid = yield from self._push(name, data, given, delay, claim.hidden, let_go)
+            yield from claims.settle(claim, transaction, self.after_commit)
+            return uuid
         except BaseException:
             yield from claims.drop(claim)
             raise
@@ -170,6 +185,7 @@ class Producer:
         given: PushOptions,
         delay: float | None,
         hidden: Mapping[str, Any] | None = None,
+        let_go: Callable[[], Plan[None]] | None = None,
     ) -> Plan[str]:
         queue = given.get("queue") or self.default_queue
         uuid = new_uuid()
@@ -180,10 +196,15 @@ class Producer:
         def store() -> Plan[None]:
             if self.hears(_QUEUEING):
                 yield Emit(JobQueueing(asked, body, delay, self.connection, name))
-            if transaction is not None and self._pushes_within:
-                yield from cast(PushesWithin, self.driver).push_within(transaction, queue, [(body, delay or 0)])
-            else:
-                yield from self.driver.push(queue, body, delay=delay or 0)
+            try:
+                if transaction is not None and self._pushes_within:
+                    yield from cast(PushesWithin, self.driver).push_within(transaction, queue, [(body, delay or 0)])
+                else:
+                    yield from self.driver.push(queue, body, delay=delay or 0)
+            except StoreError:
+                if let_go is not None:  # after a commit nobody else would
+                    yield from let_go()
+                raise
             if self.hears(_QUEUED):
                 yield Emit(JobQueued(asked, body, delay, uuid, self.connection, name))
 
@@ -198,7 +219,7 @@ class Producer:
         """What storing returns; None when it is put off until a transaction is committed elsewhere."""
         if transaction is None or self._pushes_within:
             return (yield from store())
-        yield Call(self.after_commit, "after commit", (transaction, store))
+        yield Call(self.after_commit, AFTER_COMMIT, (transaction, store))
         return None
 
     def bulk(self, jobs: Iterable[Any], options: PushOptions | None = None) -> Plan[list[str]]:
@@ -309,6 +330,14 @@ class Producer:
         if isinstance(delay, datetime):
             return max(0.0, delay.timestamp() - self.clock())
         return max(0.0, float(delay))
+
+
+def _let_go(claims: Claims, claim: Claim) -> Plan[None]:
+    """Drop what was claimed for a job whose transaction was rolled back; the rollback itself must not fail for it."""
+    try:
+        yield from claims.drop(claim)
+    except StoreError as error:
+        logger.warning("The lock %s of a job that is not pushed after all could not be freed: %s", claim.key, error)
 
 
 def _complete(job: Any, given: PushOptions) -> PushOptions:

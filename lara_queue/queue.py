@@ -149,6 +149,15 @@ class Queue(QueueBase):
         name = queue or self.queue
         return self._jobs(name, self._drive(self.driver.browse(name, "reserved", offset=offset, limit=limit)))
 
+    def queues(self) -> list[str]:
+        """The names of the queues that hold a job in any state, sorted, this object's own or not.
+
+        On Redis all keys are looked through for it, a thousand at a time. Raises
+        :class:`~lara_queue.errors.ConfigurationError` for a store that cannot tell, and
+        :class:`~lara_queue.errors.StoreError` for a Redis with more than five million keys.
+        """
+        return self._drive(inspection.queues(self.driver, self.dead_letter_queue))
+
     def clear(self, queue: str | None = None) -> int:
         """How many jobs were deleted, whatever their state. Mirrors ``queue:clear``."""
         return self._drive(self.driver.clear(queue or self.queue))
@@ -182,7 +191,7 @@ class Queue(QueueBase):
 
     @property
     def failed(self) -> FailedJobs:
-        """The failed jobs: ``all``, ``find``, ``retry``, ``forget``, ``flush``, ``prune``, ``count``."""
+        """The failed jobs: ``all``, ``ids``, ``find``, ``retry``, ``forget``, ``flush``, ``prune``, ``count``."""
         return FailedJobs(self)
 
     def get_dead_letter_jobs(self, limit: int = 100) -> list[dict[str, Any]]:
@@ -219,6 +228,10 @@ class FailedJobs:
     def all(self, queue: str | None = None, limit: int | None = None) -> list[FailedJob]:
         """The failures, newest first."""
         return self._drive(self._plans.all(queue, limit))
+
+    def ids(self, queue: str | None = None) -> list[str]:
+        """The ids of the failures, newest first, without loading what is in them."""
+        return self._drive(self._plans.ids(queue))
 
     def find(self, id: str) -> FailedJob | None:
         """One failure, or None."""

@@ -24,6 +24,7 @@ from lara_queue.options import HandlerOptions
 __all__ = ["ANY_JOB", "Handler", "Registry", "Strategy"]
 
 ANY_JOB = "queued"
+_REMEMBERED = 1000
 F = TypeVar("F", bound=Callable[..., Any])
 Strategy = Callable[[Sequence[str]], Sequence[str]]
 """From the queues that a worker may look into to those it looks into now, in order."""
@@ -69,6 +70,8 @@ class Registry:
         self.emitter = emitter
         self._plans, self._functions_around = sorted_out(middleware)
         self._handlers: dict[Any, Handler] = {}
+        self._found: dict[tuple[str, str | None, str], list[Handler]] = {}
+        self._changes = 0
         self.strategies: dict[str, Strategy] = {}
         self.around: Callable[[Job, list[Handler]], list[Handler]] | None = None
         """When set: what is run instead of a job's handlers, for whoever must be there while they run (tracing)."""
@@ -113,9 +116,15 @@ class Registry:
 
     def of(self, job: Job) -> list[Handler]:
         """The handlers of the job: of its display name, else of its command's class, else of any job."""
-        functions = self._functions(job)
-        known = self._handlers
-        found = [known.get(f) or self._handler(f) for f in functions]
+        envelope = job.envelope
+        key = (job.name, envelope.command_name, envelope.job)
+        if self._changes != self.emitter.changes or len(self._found) > _REMEMBERED:
+            self._found.clear()
+            self._changes = self.emitter.changes
+        found = self._found.get(key)
+        if found is None:
+            known = self._handlers
+            found = self._found[key] = [known.get(f) or self._handler(f) for f in self._functions(job)]
         return found if self.around is None else self.around(job, found)
 
     def named(self, job: Job) -> list[Handler]:

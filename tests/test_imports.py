@@ -38,6 +38,8 @@ LAYERS: list[tuple[str, list[str]]] = [
             "builders",
             "claims",
             "producer",
+            "assembly",
+            "figures",
             "failures",
             "dead_letters",
             "inspection",

@@ -18,6 +18,8 @@ RENAMED = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
 
 # These look at nothing but memory, so both faces have them as plain calls.
 PLAIN = {
+    "append_to_chain",  # said to the job in hand, settled with it
+    "prepend_to_chain",
     "batch",  # these three build; what they build is awaited
     "chain",
     "rate_limiter",
@@ -30,10 +32,12 @@ PLAIN = {
     "get_retry_statistics",
     "handler",
     "on",
+    "pop_using",
     "reset_metrics",
     "reset_retry_statistics",
     "shutdown",
     "update_retry_config",
+    "use_cache",
 }
 
 

@@ -18,7 +18,6 @@ __all__ = ["arguments_beside", "cache_of", "failed_url", "lock_prefix", "queue_a
 
 T = TypeVar("T")
 Face = Literal["sync", "async"]
-DEFAULT_TABLE: Final = "jobs"
 _FILE_LOCKS_PREFIXED: Final = (12, 36)
 
 
@@ -41,6 +40,7 @@ def queue_arguments(settings: Settings, connection: QueueConnection, face: Face)
         "block_for": connection.block_for or None,
         "app_key": settings.app_key,
         "previous_keys": settings.previous_keys,
+        "cipher": settings.cipher,
         "laravel_version": _format_version(settings.version.text, settings.version.major),
         "timezone": settings.timezone,
         "cache": _cache_of(settings, links),
@@ -53,12 +53,11 @@ def queue_arguments(settings: Settings, connection: QueueConnection, face: Face)
         arguments["failed"] = failed
     if connection.redis is not None:
         # The whole prefix in one piece: an application may have set it to anything.
-        return {**arguments, "client": connection.redis.url, "appname": "", "prefix": connection.redis.prefix}
+        arguments.update(client=connection.redis.url, appname="", prefix=connection.redis.prefix)
+        return {**arguments, **_migration_batch(connection)}
     if connection.database is None or connection.database.url is None:
         raise ConfigurationError(f"The queue connection [{connection.name}] has no store.")
-    # By its URL, so that whoever looks on aside can open it anew; a table of another name needs a driver of its own.
-    plain = connection.table == DEFAULT_TABLE
-    return {**arguments, "client": connection.database.url if plain else _driver_of(connection, links)}
+    return {**arguments, "client": connection.database.url, "table": connection.table}
 
 
 def arguments_beside(settings: Settings, face: Face) -> dict[str, Any]:
@@ -108,7 +107,9 @@ def _driver_of(connection: QueueConnection, links: _Links) -> Driver | None:
     if connection.redis is not None:
         from lara_queue.drivers.redis import RedisDriver
 
-        settings = DriverSettings(prefix=connection.redis.prefix, retry_after=connection.retry_after)
+        settings = DriverSettings(
+            prefix=connection.redis.prefix, retry_after=connection.retry_after, **_migration_batch(connection)
+        )
         return RedisDriver(links.redis(connection.redis.url), settings)
     if connection.database is None or connection.database.url is None:
         return None
@@ -116,6 +117,16 @@ def _driver_of(connection: QueueConnection, links: _Links) -> Driver | None:
 
     settings = DriverSettings(retry_after=connection.retry_after, table=connection.table)
     return DatabaseDriver(links.sql(connection.database.url), settings)
+
+
+def _migration_batch(connection: QueueConnection) -> dict[str, int]:
+    """How many due jobs are made ready at a time, where the application says.
+
+    Laravel's default is all of them, which with very many holds up Redis; what is left over is made ready by the next
+    look for jobs.
+    """
+    size = connection.migration_batch_size
+    return {"migration_batch": size} if size > 0 else {}
 
 
 def _others(settings: Settings, connection: QueueConnection, links: _Links) -> dict[str, Driver]:

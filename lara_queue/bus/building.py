@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from lara_queue.bus.commands import ENCRYPTED
 from lara_queue.errors import InvalidPayload
 from lara_queue.laravel import names
 from lara_queue.laravel.binding import is_model, to_properties
+from lara_queue.laravel.declared import declared_options
 from lara_queue.laravel.people import to_php
 from lara_queue.php import PhpObject
 
-__all__ = ["ChainOf", "JobSpec", "chained_batch", "command_of", "members_of", "spec_of"]
+__all__ = ["JobSpec", "chained_batch", "command_of", "member_of", "members_of", "spec_of", "wanted"]
 
 _PROPERTIES = {
     "tries": "tries",
@@ -30,6 +32,7 @@ _PROPERTIES = {
     "delay": names.DELAY,
     "queue": names.QUEUE,
     "connection": names.CONNECTION,
+    "encrypted": ENCRYPTED,
 }
 """Options of ``push`` → properties of a job object."""
 
@@ -56,10 +59,6 @@ class JobSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-class ChainOf(list[Any]):
-    """A list of jobs that is a chain within a batch."""
-
-
 def spec_of(item: Any) -> JobSpec:
     """The job that is meant: a class name, ``(name, data)``, ``(name, data, options)``, or a typed job.
 
@@ -81,6 +80,7 @@ def spec_of(item: Any) -> JobSpec:
     if not isinstance(name, str):
         if isinstance(name, type) or not is_model(type(name)):
             raise InvalidPayload(f"A job is a class name, (name, data), or an instance of a typed job, not {name!r}.")
+        options = {**{key: value for key, value in declared_options(name).items() if key in _PROPERTIES}, **options}
         name, data = to_properties(name)
     if "@" in name:
         raise InvalidPayload(f"{name} is a string job; only job objects can be in a chain or a batch.")
@@ -124,15 +124,27 @@ def _php(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def wanted(jobs: Iterable[Any]) -> list[Any]:
+    """The jobs without what stands for none, as Laravel drops it: None, False, 0, "" and an empty list.
+
+    >>> wanted(["App\\Ping", None, [], ""])
+    ['App\\Ping']
+    """
+    return [job for job in jobs if not (job is None or (isinstance(job, _PLAIN) and not job))]
+
+
+_PLAIN = (bool, int, str, list, tuple, dict)
+
+
 def members_of(jobs: Iterable[Any]) -> list[Any]:
     """The members of a batch as job objects; a list among them stays a list, which is a chain."""
-    found: list[Any] = []
-    for job in jobs:
-        found.append([_member(one) for one in job] if isinstance(job, list) else _member(job))
-    return found
+    return [
+        [member_of(one) for one in wanted(job)] if isinstance(job, list) else member_of(job) for job in wanted(jobs)
+    ]
 
 
-def _member(job: Any) -> PhpObject:
+def member_of(job: Any) -> PhpObject:
+    """The job object of a member, which may be a batch."""
     made = getattr(job, "as_command", None)
     return made() if callable(made) else command_of(job)
 

@@ -5,7 +5,9 @@ Mirrors ``Bus/Queueable.php`` ``dispatchNextJobInChain`` and ``invokeChainCatchC
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from lara_queue.bus.callbacks import call_back
 from lara_queue.bus.commands import Chain, chain_of, changed, load_command, settings_of
@@ -21,7 +23,7 @@ from lara_queue.plans import Plan
 if TYPE_CHECKING:
     from lara_queue.job import Job
 
-__all__ = ["call_catch", "dispatch_next", "next_link", "with_chain"]
+__all__ = ["call_catch", "dispatch_next", "next_link", "next_of", "uuid_after", "with_chain"]
 
 
 def next_link(command: PhpObject) -> PhpObject | None:
@@ -71,12 +73,31 @@ def dispatch_next(services: Services, job: Job) -> Plan[str | None]:
 
 
 def next_of(services: Services, job: Job) -> Ready | None:
-    """The job that follows, ready to be pushed; None when there is none."""
+    """The job that follows, ready to be pushed; None when there is none.
+
+    Its uuid follows from this job's. A worker that dies after pushing it and before deleting this one leaves both,
+    and so the same job is pushed once more: by the uuid it can be known (``once_for``, and the count of a batch).
+    """
     command = job.command
     link = next_link(command) if command is not None else None
     if link is None:
         return None
-    return ready(services, link, encrypted=is_encrypted(job.envelope), context=context_to_propagate(job.envelope))
+    return ready(
+        services,
+        link,
+        encrypted=is_encrypted(job.envelope),
+        context=context_to_propagate(job.envelope),
+        uuid=None if job.uuid is None else uuid_after(job.uuid),
+    )
+
+
+def uuid_after(uuid: str) -> str:
+    """The uuid of the job that follows the one with this uuid in its chain.
+
+    >>> uuid_after("0d6b9a2c-5f0e-4d4e-9e0f-3a1b2c3d4e5f")
+    '63520b8a-80e0-43a6-a036-bd133b0a1b45'
+    """
+    return str(UUID(bytes=hashlib.sha256(f"{uuid} next".encode()).digest()[:16], version=4))
 
 
 def call_catch(services: Services, job: Job, error: BaseException) -> Plan[None]:

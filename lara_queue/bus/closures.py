@@ -11,39 +11,60 @@ Both are signed with the application's key, as ``laravel/serializable-closure`` 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lara_queue.errors import PayloadError
+from lara_queue.errors import PayloadError, SignatureError
 from lara_queue.laravel import names
 from lara_queue.laravel.closures import is_closure, read_closure, sign
 from lara_queue.php import PhpObject, dumps
 
-__all__ = ["Callback", "call_in_php", "callback_of", "callback_to_push", "closure"]
+__all__ = ["Callback", "call_in_php", "callback_of", "callback_of_chain", "callback_to_push", "closure"]
 
 _MARK: Final = "laraQueuePayload"
 
-_PUSH: Final = """function ($batch = null, $exception = null) use ($laraQueuePayload, $queue, $connection, $unless) {
+_PUSH: Final = """function ($batch = null, $exception = null) use (
+    $laraQueuePayload, $queue, $connection, $unless, $delay, $renew
+) {
     if ($unless && is_object($batch) && method_exists($batch, 'cancelled') && $batch->cancelled()) {
         return;
     }
-    \\Illuminate\\Container\\Container::getInstance()->make('queue')
-        ->connection($connection)->pushRaw($laraQueuePayload, $queue);
+    foreach ($renew as $old) {
+        $hex = bin2hex(random_bytes(16));
+        $hex[12] = '4';
+        $hex[16] = 'a';
+        $new = strlen($old) === 36 ? vsprintf('%s%s-%s-%s-%s-%s%s%s', str_split($hex, 4)) : $hex;
+        $laraQueuePayload = str_replace($old, $new, $laraQueuePayload);
+    }
+    $store = \\Illuminate\\Container\\Container::getInstance()->make('queue')->connection($connection);
+    if ($delay > 0 && (method_exists($store, 'laterRaw') || method_exists($store, 'pushToDatabase'))) {
+        return (function () use ($laraQueuePayload, $queue, $delay) {
+            return method_exists($this, 'laterRaw')
+                ? $this->laterRaw($delay, $laraQueuePayload, $queue)
+                : $this->pushToDatabase($queue, $laraQueuePayload, $delay);
+        })->call($store);
+    }
+    $store->pushRaw($laraQueuePayload, $queue);
 }"""
 
 _CALL: Final = """function () use ($callback, $batchId, $message) {
     $container = \\Illuminate\\Container\\Container::getInstance();
-    $arguments = [];
-    if ($batchId !== null) {
-        $arguments[] = $container->make(\\Illuminate\\Bus\\BatchRepository::class)->find($batchId);
+    $exception = $message === null ? null : new \\RuntimeException($message);
+    $callback = is_object($callback) && method_exists($callback, 'getClosure') ? $callback->getClosure() : $callback;
+    if ($batchId === null) {
+        return $callback($exception);
     }
-    if ($message !== null) {
-        $arguments[] = new \\RuntimeException($message);
+    $callback($container->make(\\Illuminate\\Bus\\BatchRepository::class)->find($batchId), $exception);
+}"""
+
+_OF_CHAIN: Final = """function ($batch, $exception = null) use ($callback) {
+    if (! $batch->allowsFailures()) {
+        $callback = is_object($callback) && method_exists($callback, 'getClosure')
+            ? $callback->getClosure() : $callback;
+        $callback($exception);
     }
-    $callback = $callback instanceof \\Closure ? $callback
-        : (method_exists($callback, 'getClosure') ? $callback->getClosure() : $callback);
-    $callback(...$arguments);
 }"""
 
 
@@ -56,12 +77,17 @@ class Callback:
         queue: its queue.
         connection: Laravel's name of the connection, or None for the default.
         unless_cancelled: not if the batch was cancelled.
+        delay: seconds until it is due after it was called.
+        renew: the ids in the payload (``uuid``, and ``id`` on Redis) that every call must make anew, because this
+            callback is called several times: two jobs in a queue must not be the same bytes.
     """
 
     payload: bytes
     queue: str
     connection: str | None = None
     unless_cancelled: bool = False
+    delay: float = 0
+    renew: tuple[str, ...] = ()
 
 
 def closure(source: str, bound: Mapping[str, Any], key: str | bytes | None) -> PhpObject:
@@ -96,6 +122,8 @@ def callback_to_push(callback: Callback, key: str | bytes | None) -> PhpObject:
         names.QUEUE: callback.queue,
         names.CONNECTION: callback.connection,
         "unless": callback.unless_cancelled,
+        "delay": math.ceil(callback.delay),
+        "renew": list(callback.renew),
     }
     return closure(_PUSH, bound, key)
 
@@ -116,13 +144,27 @@ def callback_of(value: object, key: str | bytes | None) -> Callback | None:
         return None
     if key is not None:
         read_closure(value, key)
-    connection = found.bound.get(names.CONNECTION)
+    connection, delay, renew = (found.bound.get(name) for name in (names.CONNECTION, "delay", "renew"))
     return Callback(
-        payload.encode(),
+        payload.encode("utf-8", "surrogateescape"),
         queue,
         connection if isinstance(connection, str) else None,
         found.bound.get("unless") is True,
+        delay if isinstance(delay, int) else 0,
+        tuple(old for old in renew if isinstance(old, str) and old) if isinstance(renew, list) else (),
     )
+
+
+def callback_of_chain(callback: object, key: str | bytes | None) -> object:
+    """A chain's callback for failures as a batch in that chain calls it, which gives the batch first.
+
+    One of Python's takes what comes; one of PHP's gets the exception alone, as ``Bus/ChainedBatch.php`` sees to.
+    """
+    try:
+        ours = callback_of(callback, key)
+    except SignatureError:
+        return callback
+    return callback if ours is not None else closure(_OF_CHAIN, {"callback": callback}, key)
 
 
 def call_in_php(
@@ -133,8 +175,9 @@ def call_in_php(
     Parameters:
         callback: the closure or callable, as it stood in the chain or the batch.
         key: ``APP_KEY``.
-        batch_id: the batch that it gets, freshly read, as its first argument.
-        message: the text of the exception that it gets as its last argument.
+        batch_id: the batch that it gets, freshly read, as its first argument; the exception is then its second, or
+            null. None for a chain's callback, which gets the exception alone.
+        message: the text of the exception; None for none.
 
     >>> call_in_php(closure("fn ($batch) => 1", {}, "k"), "k", batch_id="b").class_name
     'Illuminate\\\\Queue\\\\CallQueuedClosure'

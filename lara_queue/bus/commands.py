@@ -18,10 +18,22 @@ from lara_queue.laravel.people import plain
 from lara_queue.php import PhpObject, loads
 from lara_queue.php.values import by_reference, new_object
 
-__all__ = ["Chain", "Settings", "chain_of", "changed", "display_name_of", "load_command", "settings_of", "text_of"]
+__all__ = [
+    "ENCRYPTED",
+    "Chain",
+    "Settings",
+    "chain_of",
+    "changed",
+    "display_name_of",
+    "load_command",
+    "settings_of",
+    "text_of",
+]
 
 _TRIES, _EXCEPTIONS, _TIMEOUT = "tries", "maxExceptions", "timeout"
 _FAIL_ON_TIMEOUT, _RETRY_UNTIL = "failOnTimeout", "retryUntil"
+ENCRYPTED = "shouldBeEncrypted"
+"""A property that ``Queue/Queue.php`` ``jobShouldBeEncrypted`` looks at in every job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,7 @@ class Settings:
     connection: str | None = None
     queue: str | None = None
     batch_id: str | None = None
+    encrypted: bool = False
 
 
 def load_command(serialized: bytes | str) -> PhpObject | None:
@@ -99,6 +112,7 @@ def settings_of(command: PhpObject) -> Settings:
         connection=text_of(property_of(command, names.CONNECTION)),
         queue=text_of(property_of(command, names.QUEUE)),
         batch_id=text_of(property_of(command, names.BATCH_ID)),
+        encrypted=property_of(command, ENCRYPTED) is True,
     )
 
 

@@ -20,11 +20,14 @@ __all__ = ["Ready", "dispatch", "payload_of", "push_ready", "ready"]
 class Ready:
     """A job that can be pushed: its payload, and where and when it goes."""
 
-    __slots__ = ("body", "connection", "delay", "queue", "uuid")
+    __slots__ = ("body", "connection", "delay", "id", "queue", "uuid")
 
-    def __init__(self, body: bytes, uuid: str, connection: str | None, queue: str, delay: float) -> None:
+    def __init__(
+        self, body: bytes, uuid: str, connection: str | None, queue: str, delay: float, id: str | None = None
+    ) -> None:
         self.body = body
         self.uuid = uuid
+        self.id = id
         self.connection = connection
         self.queue = queue
         self.delay = delay
@@ -40,6 +43,7 @@ def ready(
     context: LogContext | Mapping[str, Any] | None = None,
     display_name: str | None = None,
     settings: Settings | None = None,
+    uuid: str | None = None,
 ) -> Ready:
     """The job object as it would be pushed. Its own connection, queue and delay beat those given.
 
@@ -47,29 +51,33 @@ def ready(
         command: the object; its properties decide as PHP reads them (:func:`~lara_queue.bus.commands.settings_of`).
         connection: Laravel's name; None for the queue's own.
         queue: None for the default.
-        encrypted: encrypt it. Nobody can tell from the object whether its class asks for that.
+        encrypted: encrypt it, as is done anyway when the object's ``shouldBeEncrypted`` says so (listeners have it,
+            and PHP looks at it in any job). Nobody can tell from the object whether its class asks for that.
         context: the log context that travels along.
         display_name: shown instead of what the object tells.
         settings: what was found in the object, when it has been looked into already.
+        uuid: None for a fresh one.
     """
     said = settings or settings_of(command)
     now = services.clock()
     goes_to = said.connection or connection
-    uuid = services.uuid()
+    uuid = uuid or services.uuid()
+    id = services.id() if services.driver_of(goes_to).adds_id else None
     body = payload_of(
         services,
         command,
         said,
         uuid=uuid,
+        id=id,
         connection=goes_to,
         queue=said.queue or queue,
-        encrypted=encrypted,
+        encrypted=encrypted or said.encrypted,
         context=context,
         display_name=display_name,
     )
     delay = said.delay
     seconds = max(0.0, delay.timestamp() - now) if isinstance(delay, datetime) else max(0.0, delay or 0)
-    return Ready(body, uuid, goes_to, said.queue or queue or services.default_queue, seconds)
+    return Ready(body, uuid, goes_to, said.queue or queue or services.default_queue, seconds, id)
 
 
 def payload_of(
@@ -78,6 +86,7 @@ def payload_of(
     said: Settings,
     *,
     uuid: str,
+    id: str | None,
     connection: str | None,
     queue: str | None,
     encrypted: bool = False,
@@ -100,7 +109,7 @@ def payload_of(
         encrypter=services.encrypter,
         context=context,
         uuid=uuid,
-        id=services.id() if services.driver_of(connection).adds_id else None,
+        id=id,
         now=services.clock(),
         version=services.version,
         hooks=services.hooks,

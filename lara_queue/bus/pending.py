@@ -1,44 +1,29 @@
-"""Chains and batches being put together, and batches looked at: what ``queue.chain()`` and ``queue.batch()`` give.
+"""Chains and batches being put together: what ``queue.chain()`` and ``queue.batch()`` give.
 
-Mirrors ``Foundation/Bus/PendingChain.php``, ``Bus/PendingBatch.php`` and ``Bus/Batch.php``. The same objects serve both
+Mirrors ``Foundation/Bus/PendingChain.php`` and ``Bus/PendingBatch.php``. The same objects serve both
 faces: what performs something is handed to ``drive``, so under ``AsyncQueue`` it is awaited.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
-from lara_queue.bus import batching
-from lara_queue.bus.building import chained_batch, command_of, members_of
+from lara_queue.bus import batching, recording
+from lara_queue.bus.batch import Batch, Means, context_of_current
+from lara_queue.bus.building import chained_batch, command_of, member_of, members_of, wanted
 from lara_queue.bus.chains import with_chain
 from lara_queue.bus.closures import Callback, callback_to_push
-from lara_queue.bus.commands import Chain, changed, settings_of
+from lara_queue.bus.commands import Chain, chain_of, changed, settings_of
 from lara_queue.bus.dispatch import ready
-from lara_queue.bus.events import BatchCancelled
-from lara_queue.bus.services import Services
 from lara_queue.errors import InvalidPayload
+from lara_queue.job import Job
 from lara_queue.laravel import names
 from lara_queue.php import PhpObject, dumps
-from lara_queue.plans import Emit, Plan
-from lara_queue.ports import BatchRow
+from lara_queue.plans import Plan
 
-__all__ = ["Batch", "PendingBatch", "PendingChain"]
-
-Drive = Callable[[Plan[Any]], Any]
-Push = Callable[[Services, PhpObject, Mapping[str, Any]], Plan[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What builders need: the services, how to drive a plan, and how to push a job object."""
-
-    services: Services
-    drive: Drive
-    push: Push
+__all__ = ["Batch", "PendingBatch", "PendingChain", "grow_chain"]
 
 
 class _Place:
@@ -69,13 +54,15 @@ class _Place:
         """Apply ``change`` to this builder unless the condition holds."""
         return self.when(not condition, change)
 
-    def _callback(self, job: Any, *, unless_cancelled: bool = False) -> PhpObject:
-        """The closure that stands for a job which is to be pushed by whoever gets there."""
+    def _callback(self, job: Any, *, repeated: bool = False) -> PhpObject:
+        """The closure that stands for a job which is to be pushed by whoever gets there, perhaps several times."""
         if callable(job) and not isinstance(job, tuple | str):
             raise InvalidPayload("A callback is a job, not a function: a name, (name, data) or a typed job.")
         services = self._means.services
         made = ready(services, command_of(job), connection=self._connection, queue=self._queue)
-        return callback_to_push(Callback(made.body, made.queue, made.connection, unless_cancelled), services.key)
+        renew = tuple(one for one in (made.uuid, made.id) if one) if repeated else ()
+        callback = Callback(made.body, made.queue, made.connection, delay=made.delay, renew=renew)
+        return callback_to_push(callback, services.key)
 
 
 class PendingChain(_Place):
@@ -90,7 +77,7 @@ class PendingChain(_Place):
 
     def __init__(self, means: Means, jobs: Iterable[Any]) -> None:
         super().__init__(means)
-        self.jobs: list[Any] = list(jobs)
+        self.jobs: list[Any] = wanted(jobs)
         self._delay: float | timedelta | datetime | None = None
         self._catch: list[Any] = []
 
@@ -135,10 +122,10 @@ class PendingChain(_Place):
         """The first job, with the others in it."""
         if not self.jobs:
             raise InvalidPayload("A chain needs a job.")
-        first, *rest = (_command(job) for job in self.jobs)
+        first, *rest = (member_of(job) for job in self.jobs)
         catch = tuple(self._callback(job) for job in self._catch)
         said = settings_of(first)
-        chain = Chain(tuple(_text(one) for one in rest), self._connection, self._queue, catch)
+        chain = Chain(tuple(serialized(one) for one in rest), self._connection, self._queue, catch)
         head = with_chain(first, chain, connection=said.connection or self._connection, queue=said.queue or self._queue)
         if self._delay is not None and said.delay is None:
             head = changed(head, {names.DELAY: self._seconds()})
@@ -163,15 +150,14 @@ class PendingBatch(_Place):
 
     def __init__(self, means: Means, jobs: Iterable[Any]) -> None:
         super().__init__(means)
-        self.jobs: list[Any] = list(jobs)
+        self.jobs: list[Any] = wanted(jobs)
         self._name = ""
         self._options: dict[str, Any] = {}
         self._callbacks: list[tuple[str, Any]] = []
-        self._before: list[Any] = []
 
     def add(self, *jobs: Any) -> PendingBatch:
         """Further jobs; a list is a chain."""
-        self.jobs += jobs
+        self.jobs += wanted(jobs)
         return self
 
     def name(self, name: str) -> PendingBatch:
@@ -181,35 +167,34 @@ class PendingBatch(_Place):
 
     def allow_failures(self, allow: bool | Any = True, *jobs: Any) -> PendingBatch:
         """A failure does not cancel it. Jobs given here are pushed after each failure, as with :meth:`failure`."""
-        self._options[batching.ALLOW_FAILURES] = allow is not False
+        self._options[recording.ALLOW_FAILURES] = allow is not False
         for job in (() if isinstance(allow, bool) else _flat([allow])) + tuple(jobs):
             self.failure(job)
         return self
 
     def before(self, job: Any) -> PendingBatch:
         """The job to push when the batch is stored and before its jobs are pushed."""
-        self._before.append(job)
-        return self
+        return self._on(recording.BEFORE, job)
 
     def progress(self, job: Any) -> PendingBatch:
         """The job to push after each of its jobs that went well, or failed and may."""
-        return self._on(batching.PROGRESS, job)
+        return self._on(recording.PROGRESS, job)
 
     def then(self, job: Any) -> PendingBatch:
         """The job to push when all have gone well."""
-        return self._on(batching.THEN, job)
+        return self._on(recording.THEN, job)
 
     def catch(self, job: Any) -> PendingBatch:
         """The job to push at the first failure."""
-        return self._on(batching.CATCH, job)
+        return self._on(recording.CATCH, job)
 
     def failure(self, job: Any) -> PendingBatch:
         """The job to push at each failure, where failures are allowed."""
-        return self._on(batching.FAILURE, job)
+        return self._on(recording.FAILURE, job)
 
     def finally_(self, job: Any) -> PendingBatch:
         """The job to push when every job has ended once, well or badly."""
-        return self._on(batching.FINALLY, job)
+        return self._on(recording.FINALLY, job)
 
     def with_option(self, key: str, value: Any) -> PendingBatch:
         """Keep a value with it."""
@@ -231,10 +216,9 @@ class PendingBatch(_Place):
     def plan(self) -> Plan[Batch]:
         """The same as a plan."""
         services = self._means.services
-        id = batching.batch_id_at(services.clock(), uuid4().hex)
-        before = [self._callback(job) for job in self._before]
+        id = batching.batch_id_at(services.clock())
         row = yield from batching.open_batch(
-            services, id, self._name, self.options(), members_of(self.jobs), before=before
+            services, id, self._name, self.options(), members_of(self.jobs), context=context_of_current()
         )
         return Batch(row, self._means)
 
@@ -242,7 +226,7 @@ class PendingBatch(_Place):
         """What is stored with it: settings, and the callbacks as closures that push their jobs."""
         options: dict[str, Any] = {}
         for kind, job in self._callbacks:
-            options.setdefault(kind, []).append(self._callback(job))
+            options.setdefault(kind, []).append(self._callback(job, repeated=kind in recording.REPEATED))
         options |= self._options
         if self._queue is not None:
             options[names.QUEUE] = self._queue
@@ -259,111 +243,20 @@ class PendingBatch(_Place):
         return self
 
 
-class Batch:
-    """A batch as it was when it was read. What asks or changes it is awaited under ``AsyncQueue``."""
+def grow_chain(job: Job | None, jobs: Iterable[Any], *, in_front: bool) -> None:
+    """Put jobs into the chain of the job that is being handled, at its front or its end.
 
-    def __init__(self, row: BatchRow, means: Means) -> None:
-        self.row = row
-        self._means = means
+    They are pushed when it has gone well. An attempt that fails takes them along into oblivion, and the next one may
+    put them there again. Mirrors ``Bus/Queueable.php`` ``prependToChain`` and ``appendToChain``.
 
-    @property
-    def id(self) -> str:
-        """Its id."""
-        return self.row.id
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        return self.row.name
-
-    @property
-    def total_jobs(self) -> int:
-        """How many jobs were put into it."""
-        return self.row.total_jobs
-
-    @property
-    def pending_jobs(self) -> int:
-        """How many have not gone well yet."""
-        return self.row.pending_jobs
-
-    @property
-    def failed_jobs(self) -> int:
-        """How often one of its jobs failed for good."""
-        return self.row.failed_jobs
-
-    @property
-    def failed_job_ids(self) -> tuple[str, ...]:
-        """The uuids of the jobs that failed."""
-        return self.row.failed_job_ids
-
-    @property
-    def processed_jobs(self) -> int:
-        """How many have gone well."""
-        return self.row.total_jobs - self.row.pending_jobs
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What is stored with it."""
-        return batching.options_of(self.row)
-
-    def progress(self) -> int:
-        """The share of its jobs that have gone well, in percent."""
-        total = self.row.total_jobs
-        return int(self.processed_jobs / total * 100 + 0.5) if total > 0 else 0
-
-    def finished(self) -> bool:
-        """True when all have gone well, or it was cancelled."""
-        return self.row.finished_at is not None
-
-    def cancelled(self) -> bool:
-        """True when it was cancelled. Its jobs still come; they look, or use ``SkipIfBatchCancelled``."""
-        return self.row.cancelled_at is not None
-
-    def has_failures(self) -> bool:
-        """True when a job failed."""
-        return self.row.failed_jobs > 0
-
-    def allows_failures(self) -> bool:
-        """True when a failure does not cancel it."""
-        return self.options.get(batching.ALLOW_FAILURES) is True
-
-    def add(self, jobs: Iterable[Any]) -> Any:
-        """The batch, read again after further jobs were put into it. Only a job of the batch may do that safely."""
-        return self._means.drive(self._add(list(jobs)))
-
-    def cancel(self) -> Any:
-        """Cancel it."""
-        return self._means.drive(self._cancel())
-
-    def delete(self) -> Any:
-        """True when it was there and is forgotten; its jobs are not touched."""
-        return self._means.drive(self._means.services.need_batches("A batch").delete(self.id))
-
-    def fresh(self) -> Any:
-        """The batch, read again; None when it is gone."""
-        return self._means.drive(self._fresh())
-
-    def _fresh(self) -> Plan[Batch | None]:
-        row = yield from self._means.services.need_batches("A batch").find(self.id)
-        return None if row is None else Batch(row, self._means)
-
-    def _add(self, jobs: list[Any]) -> Plan[Batch | None]:
-        yield from batching.add(self._means.services, self.row, members_of(jobs))
-        return (yield from self._fresh())
-
-    def _cancel(self) -> Plan[None]:
-        services = self._means.services
-        yield from services.need_batches("A batch").cancel(self.id, int(services.clock()))
-        yield Emit(BatchCancelled(self.id))
-
-    def __repr__(self) -> str:
-        return f"<Batch {self.id} {self.name!r} {self.processed_jobs}/{self.total_jobs}, {self.failed_jobs} failed>"
-
-
-def find_batch(means: Means, id: str) -> Plan[Batch | None]:
-    """The batch with that id, or None."""
-    row = yield from means.services.need_batches("A batch").find(id)
-    return None if row is None else Batch(row, means)
+    Raises :class:`~lara_queue.errors.InvalidPayload` outside a handler, and in that of a string job.
+    """
+    command = job.command if job is not None else None
+    if command is None:
+        raise InvalidPayload("Only the handler of a job object has a chain to put jobs into; use chain() elsewhere.")
+    new = [serialized(member_of(one)) for one in _flat(jobs)]
+    now = list(chain_of(command).rest)
+    command.__php_vars__[names.CHAINED] = [*new, *now] if in_front else [*now, *new]
 
 
 def _nothing() -> Plan[None]:
@@ -374,18 +267,14 @@ def _flat(jobs: Iterable[Any]) -> Any:
     found: list[Any] = []
     for job in jobs:
         found += job if isinstance(job, list) else [job]
-    return tuple(found)
+    return tuple(wanted(found))
 
 
-def _command(job: Any) -> PhpObject:
-    made = getattr(job, "as_command", None)
-    return made() if callable(made) else command_of(job)
-
-
-def _text(command: PhpObject) -> str:
-    serialized = dumps(command)
+def serialized(command: PhpObject) -> str:
+    """A member as it stands in the job before it; raises :class:`~lara_queue.errors.InvalidPayload` for what cannot."""
+    text = dumps(command)
     try:
-        return serialized.decode()
+        return text.decode()
     except UnicodeDecodeError:
         raise InvalidPayload(
             f"{command.class_name} holds text that is not UTF-8, so it cannot be in a chain."

@@ -9,12 +9,13 @@ Mirrors ``Bus/UniqueLock.php``, ``Bus/DebounceLock.php``, ``Foundation/Bus/Pendi
 from __future__ import annotations
 
 import random
+import re
 import string
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lara_queue.bus.keys import Release, debounce_key, unique_key
+from lara_queue.bus.keys import UNIQUE, Release, debounce_key, unique_key, xxh128
 from lara_queue.bus.services import Services
 from lara_queue.errors import PayloadError
 from lara_queue.laravel import names
@@ -25,7 +26,18 @@ from lara_queue.ports import Cache
 if TYPE_CHECKING:
     from lara_queue.job import Job
 
-__all__ = ["Debounced", "Hold", "Uniqueness", "acquire", "debounce", "free", "hidden_context", "hold_of", "superseded"]
+__all__ = [
+    "LISTENER_UNIQUE",
+    "Debounced",
+    "Hold",
+    "Uniqueness",
+    "acquire",
+    "debounce",
+    "free",
+    "hidden_context",
+    "hold_of",
+    "superseded",
+]
 
 _OWNED: Release = (13, 24)
 _FIRST_DISPATCH = ":first_dispatched_at"
@@ -53,7 +65,7 @@ class Hold:
 
     Attributes:
         key: its name in the cache.
-        owner: who must hold it for it to be freed; None frees it whoever does (Laravel before 13.24).
+        owner: who must hold it for it to be freed, where the job says (13.24 and later); None frees it whoever does.
         until_processing: it is freed before the handler runs, not after.
     """
 
@@ -63,28 +75,54 @@ class Hold:
 
 
 def hold_of(job: Job, said: Uniqueness | None, services: Services) -> Hold | None:
-    """The lock that the job holds, as far as payload and handler tell; None when it is not known to be unique."""
-    key = owner = None
+    """The lock that the job holds, as far as payload and handler tell; None when it is not known to be unique.
+
+    Told by the hidden context (11.39 and later), by Laravel's wrapper of a unique listener (12.50) or broadcast event
+    (9.22), or by the handler. A job that cannot be opened still has its context.
+    """
     try:
         if not job.envelope.is_object_job:
             return None
+        command = job.envelope.command_name or job.name
         hidden = job.context.hidden if names.LOG_CONTEXT in job.payload else {}
     except PayloadError:
-        hidden = {}
-    found = hidden.get(names.UNIQUE_KEY)
-    if isinstance(found, str):
-        key = found
-        owner = hidden.get(names.UNIQUE_LOCK_OWNER)
-    until = said is not None and said.until_processing
-    if said is not None and (said.unique or until) and key is None:
-        unique_id = said.unique(job) if callable(said.unique) else _own(job, "uniqueId")
-        command = job.envelope.command_name or job.name
-        shown = job.name if job.name != command else None
-        key = unique_key(command, unique_id, display_name=shown, release=services.release)
-    if key is None:
         return None
-    owner = _own(job, names.UNIQUE_OWNER) or owner
-    return Hold(key, owner if services.release >= _OWNED and isinstance(owner, str) and owner else None, until)
+    is_unique = said is not None and said.unique is not False
+    until = said is not None and said.until_processing
+    if command == names.CALL_QUEUED_LISTENER:
+        is_unique = is_unique or _own(job, LISTENER_UNIQUE) is True
+        until = until or _own(job, _LISTENER_UNTIL_PROCESSING) is True
+    elif command == names.UNIQUE_BROADCAST_EVENT:
+        is_unique = True
+    owner = _own(job, names.UNIQUE_OWNER) or None
+    key = hidden.get(names.UNIQUE_KEY)
+    if isinstance(key, str) and _is_of(key, command, job.name):
+        owner = owner or hidden.get(names.UNIQUE_LOCK_OWNER)
+    elif is_unique or until:
+        unique_id = said.unique(job) if said is not None and callable(said.unique) else _own(job, "uniqueId")
+        key = unique_key(
+            command, unique_id, display_name=job.name if job.name != command else None, release=services.release
+        )
+    else:
+        return None
+    return Hold(key, owner if isinstance(owner, str) and owner else None, until)
+
+
+LISTENER_UNIQUE, _LISTENER_UNTIL_PROCESSING = "shouldBeUnique", "shouldBeUniqueUntilProcessing"
+
+
+def _is_of(key: str, command: str, shown: str) -> bool:
+    """True when a lock's name is that of the job's own class.
+
+    PHP hands the context of the job that it runs on to the jobs which that pushes, and with it the name of a lock that
+    is not theirs to free.
+    """
+    if any(key.startswith(f"{UNIQUE}{name}:") for name in (command, shown)):
+        return True
+    return _HASHED.match(key[len(UNIQUE) :]) is not None and key.startswith(f"{UNIQUE}{xxh128(shown)}:")
+
+
+_HASHED = re.compile(r"[0-9a-f]{32}:")
 
 
 def free(services: Services, hold: Hold) -> Plan[None]:
@@ -112,14 +150,23 @@ def hidden_context(key: str, owner: str, release: Release) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Debounced:
-    """What a debounced push found out: the ``token`` that the job carries, and its ``delay`` in seconds."""
+    """What a debounced push found out.
+
+    Attributes:
+        token: what the job carries, and what the cache is to hold when it has been pushed.
+        delay: seconds until it is due.
+        keep: seconds for which the cache is to hold the token.
+    """
 
     token: str
     delay: float
+    keep: float
 
 
 def debounce(cache: Cache, key: str, seconds: float, max_wait: float | None, now: float) -> Plan[Debounced]:
-    """The token of the newest push, which supersedes all before, and when its job is due.
+    """The token of the newest push, which is to supersede all before, and when its job is due.
+
+    The token before it is forgotten; the new one is the caller's to put into the cache, after the push.
 
     Parameters:
         cache: the application's cache.
@@ -138,8 +185,8 @@ def debounce(cache: Cache, key: str, seconds: float, max_wait: float | None, now
         elif now - float(first) >= max_wait:
             yield from cache.forget(key + _FIRST_DISPATCH)
             delay = 0
-    yield from cache.put(key, token, keep)
-    return Debounced(token, delay)
+    yield from cache.forget(key)
+    return Debounced(token, delay, keep)
 
 
 def superseded(job: Job, said: Uniqueness | None, services: Services) -> Plan[bool]:
@@ -155,5 +202,8 @@ def superseded(job: Job, said: Uniqueness | None, services: Services) -> Plan[bo
 
 
 def _own(job: Job, name: str) -> Any:
-    command = job.command
+    try:
+        command = job.command
+    except PayloadError:
+        return None
     return None if command is None else property_of(command, name)

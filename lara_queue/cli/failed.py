@@ -112,8 +112,7 @@ def _wanted(
     """The ids of the jobs to retry, and those of the given ones that there are not."""
     store = session.queue.failed
     if ids == ("all",) or not (ids or bounds):
-        # Oldest first, so that they are run in the order in which they failed.
-        return [job.id for job in reversed(session.ask(store.all(queue)))], []
+        return session.ask(store.ids(queue)), []  # newest first, as artisan's
     wanted: list[str] = []
     missing: list[str] = []
     for id in dict.fromkeys(ids):
@@ -123,7 +122,7 @@ def _wanted(
         else:
             missing.append(id)
     if bounds:
-        wanted += _within(bounds, [job.id for job in session.ask(store.all(queue))])
+        wanted += _within(bounds, session.ask(store.ids(queue)))
     return list(dict.fromkeys(wanted)), missing
 
 

@@ -28,6 +28,8 @@ from lara_queue.events import (
     JobReleasedAfterException,
     JobReturned,
     WorkerPaused,
+    WorkerQueuePaused,
+    WorkerQueueResumed,
     WorkerResumed,
 )
 from lara_queue.job import Job
@@ -56,12 +58,12 @@ RESULTS: dict[Status, str] = {
 
 
 class Progress:
-    """The printing of one worker's jobs.
+    """The printing of one worker's jobs, until the end of a ``with`` block.
 
     Parameters:
         queue: the queue whose events are listened to.
         as_json: JSON lines instead of artisan's layout.
-        queues: the names worked on, for lines about pauses.
+        queues: the names worked on, for lines about pauses of the worker.
     """
 
     def __init__(self, queue: AnyQueue, *, as_json: bool, queues: str) -> None:
@@ -70,7 +72,8 @@ class Progress:
         self._lock = threading.Lock()
         self._silenced = False
         self._jobs: dict[int, tuple[float, BaseException | None]] = {}  # of each job in hand: start, exception
-        listeners: dict[str, Callable[[Any], None]] = {
+        self._emitter = queue.emitter
+        self._listeners: dict[str, Callable[[Any], None]] = {
             JobProcessing.name: self._processing,
             JobProcessed.name: self._processed,
             JobExceptionOccurred.name: self._exception,
@@ -81,9 +84,18 @@ class Progress:
             JobAttempted.name: self._attempted,
             WorkerPaused.name: lambda event: self._paused("paused"),
             WorkerResumed.name: lambda event: self._paused("resumed"),
+            WorkerQueuePaused.name: lambda event: self._paused("paused", event.queue),
+            WorkerQueueResumed.name: lambda event: self._paused("resumed", event.queue),
         }
-        for name, listener in listeners.items():
-            queue.on(name, listener)
+        for name, listener in self._listeners.items():
+            self._emitter.on(name, listener)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name, listener in self._listeners.items():
+            self._emitter.remove_listener(name, listener)
 
     # -- events ------------------------------------------------------------------------------------------------------
 
@@ -116,12 +128,15 @@ class Progress:
     def _attempted(self, event: JobAttempted) -> None:
         self._jobs.pop(id(event.job), None)
 
-    def _paused(self, status: str) -> None:
+    def _paused(self, status: str, queue: str | None = None) -> None:
+        """The worker, by a signal, or only one of its queues, by the cache."""
         now = datetime.now(timezone.utc)
         if self._as_json:
-            self._write(json.dumps(_truthy(level="info", queue=self._queues, status=status, timestamp=_stamp(now))))
+            names = self._queues if queue is None else queue
+            self._write(json.dumps(_truthy(level="info", queue=names, status=status, timestamp=_stamp(now))))
         else:
-            self._write(f"  {_local(now)} The worker is {status}.")
+            what = "worker" if queue is None else f"queue [{safe(queue)}]"
+            self._write(f"  {_local(now)} The {what} is {status}.")
 
     # -- lines -------------------------------------------------------------------------------------------------------
 

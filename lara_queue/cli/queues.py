@@ -23,18 +23,23 @@ SIZE_COLUMNS = ("queue", "pending", "delayed", "reserved", "total")
 
 @click.command()
 @click.argument("queues", nargs=-1, metavar="[QUEUE]...")
+@click.option("--all", "everything", is_flag=True, help="All queues that hold a job; on Redis all keys are looked at.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: a list of objects.")
 @queue_options()
-def size(place: Place, queues: tuple[str, ...], as_json: bool) -> None:
+def size(place: Place, queues: tuple[str, ...], everything: bool, as_json: bool) -> None:
     """How many jobs wait in the queues: due now, due later, and in workers' hands.
 
     \b
     Example:
         lara-queue size high default
+        lara-queue size --all
         lara-queue size --json default
     """
     with place.open() as session:
-        sizes = {name: _sizes(session, name) for name in split_names(queues) or [session.queue.queue]}
+        names = split_names(queues) or [session.queue.queue]
+        if everything:
+            names = list(dict.fromkeys([*names, *session.ask(session.queue.queues())]))
+        sizes = {name: _sizes(session, name) for name in names}
     if as_json:
         print_json([{"queue": name, "size": found.total, **_counts(found)} for name, found in sizes.items()])
         return
@@ -90,7 +95,7 @@ def monitor(place: Place, queues: tuple[str, ...], limit: int, as_json: bool) ->
             busy = sizes.total >= limit
             found.append(_Watched(connection or session.queue.connection, name, sizes, _oldest(session, name), busy))
             if busy:
-                session.tell(QueueBusy(name, sizes.total))
+                session.tell(QueueBusy(name, sizes.total, connection or session.queue.connection))
     if not found:
         raise CommandError("Name at least one queue.")
     if as_json:

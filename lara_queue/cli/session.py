@@ -129,8 +129,8 @@ def _complete(queue: AnyQueue) -> None:
     from lara_queue.application.arguments import cache_of
 
     settings = Laravel(application[0]).settings
-    if queue._cache is None:
-        queue._cache = cache_of(settings, queue.face)
+    if queue._cache is None and (cache := cache_of(settings, queue.face)) is not None:
+        queue.use_cache(cache)
     if queue._maintenance_file is None and settings.maintenance.driver != "cache":
         queue._maintenance_file = settings.maintenance.file
 

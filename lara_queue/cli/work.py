@@ -7,6 +7,7 @@ The queue object with its handlers comes from the user's code. What is not given
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -24,8 +25,9 @@ from lara_queue.cli.progress import Progress
 from lara_queue.cli.push import seconds_list
 from lara_queue.cli.session import Session
 from lara_queue.events import WorkerLooping
-from lara_queue.lifecycle.stop import StopReason
+from lara_queue.lifecycle.stop import StopReason, exit_code_of
 from lara_queue.logs import JobFilter, JsonFormatter, log_jobs
+from lara_queue.options import WorkerOptions
 from lara_queue.worker.child import Parent
 from lara_queue.worker.reload import Watcher
 from lara_queue.worker.supervisor import Supervisor
@@ -36,8 +38,8 @@ logger = logging.getLogger("lara_queue")
 SECONDS = click.FloatRange(min=0)
 COUNT = click.IntRange(min=0)
 PASSED_ON = (
-    *("queue", "tries", "backoff", "timeout", "sleep", "rest", "max_jobs", "max_time", "memory", "stop_when_empty"),
-    *("stop_when_empty_for", "once", "force", "health_file", "shutdown_timeout", "unhandled"),
+    *("name", "queue", "tries", "backoff", "timeout", "sleep", "rest", "max_jobs", "max_time", "memory"),
+    *("stop_when_empty", "stop_when_empty_for", "once", "force", "health_file", "shutdown_timeout", "unhandled"),
 )
 
 
@@ -46,6 +48,7 @@ PASSED_ON = (
 @click.option(
     "--queue", metavar="NAMES", help="Comma list of queues, in order of priority.  [default: the queue object's]"
 )
+@click.option("--name", help="The worker's name, for the strategy of pop_using().  [default: default]")
 @click.option(
     "--concurrency", type=click.IntRange(min=1), help="Jobs at once: threads of a Queue, tasks of an AsyncQueue."
 )
@@ -69,7 +72,9 @@ PASSED_ON = (
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing about jobs.")
 @click.option(
-    "--health-file", type=click.Path(dir_okay=False), help="Touched while the loop turns, for liveness probes."
+    "--health-file",
+    type=click.Path(dir_okay=False),
+    help="Touched while the loop turns, for liveness probes; with --processes the others touch FILE.2, FILE.3, ...",
 )
 @click.option("--shutdown-timeout", type=SECONDS, help="Seconds that jobs in hand get after TERM.  [default: no limit]")
 @click.option("--unhandled", type=click.Choice(["release", "fail"]), help="A job nobody handles.  [default: release]")
@@ -112,13 +117,13 @@ def work(
         return Supervisor(command, processes, shutdown_timeout=timeout, watcher=watcher, say=logger.warning).run()
     with Session(lambda: locate(target), target, loop_factory=_fast_loop()) as session:
         _log(given["log_json"])
-        reason = _work(session, parent, **given)
+        reason, code = _work(session, parent, **given)
         if parent is not None:
             parent.stopped(reason.value)
         if reason is StopReason.INTERRUPTED and state.own_process:
             # Closing would wait for handlers that are stuck in threads; the worker has given their jobs back.
-            leave_now(reason.exit_code)
-    return reason.exit_code
+            leave_now(code)
+    return code
 
 
 def _work(
@@ -132,8 +137,8 @@ def _work(
     no_leases: bool,
     metrics_port: int | None,
     **given: Any,
-) -> StopReason:
-    """Why the worker stopped."""
+) -> tuple[StopReason, int]:
+    """Why the worker stopped, and its exit code."""
     queue = session.queue
     options = {name: given[name] for name in PASSED_ON if given[name] is not None and given[name] is not False}
     if no_leases:
@@ -146,14 +151,16 @@ def _work(
         serve_metrics(queue, metrics_port + (parent.index if parent is not None else 0), queues.split(","))
     if log_json and not quiet:
         log_jobs(queue.emitter)
-    if not quiet and (as_json or not log_json):
-        Progress(queue, as_json=as_json, queues=queues)
-        if not as_json and (parent is None or parent.index == 0):
-            _introduce(queues)
     if parent is not None:
         child = parent
         queue.emitter.once(WorkerLooping.name, lambda _event: child.ready())
-    return session.ask(queue.listen(**options))
+    with contextlib.ExitStack() as listening:
+        if not quiet and (as_json or not log_json):
+            listening.enter_context(Progress(queue, as_json=as_json, queues=queues))
+            if not as_json and (parent is None or parent.index == 0):
+                _introduce(queues)
+        reason = session.ask(queue.listen(**options))
+    return reason, exit_code_of(reason, WorkerOptions.of(options))
 
 
 def _introduce(queues: str) -> None:

@@ -1,4 +1,6 @@
-"""Pushing after the commit of a transaction of the program's own: what a plan asks of a link, for both faces.
+"""Following a transaction of the program's own: what a plan asks of a link, for both faces.
+
+After its commit jobs are pushed; after its rollback what was claimed for them is let go of.
 
 SQLAlchemy is imported when the first such push comes by; how it is done is told in :mod:`lara_queue.sql.within`.
 """
@@ -6,15 +8,18 @@ SQLAlchemy is imported when the first such push comes by; how it is done is told
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from lara_queue.plans import Plan
 
-__all__ = ["AfterCommit"]
+__all__ = ["AFTER_COMMIT", "AFTER_ROLLBACK", "AfterCommit"]
+
+AFTER_COMMIT: Final = "after commit"
+AFTER_ROLLBACK: Final = "after rollback"
 
 
 class AfterCommit:
-    """A link with one call, whose arguments are the transaction and a function that makes the plan.
+    """A link with two calls, whose arguments are the transaction and a function that makes the plan.
 
     Parameters:
         face: the face of the queue; the call's answer is awaited for ``async``.
@@ -30,6 +35,10 @@ class AfterCommit:
 
         Raises :class:`~lara_queue.errors.ConfigurationError` for what is not a transaction of the face.
         """
-        from lara_queue.sql.within import run_after_commit, run_after_commit_async
+        from lara_queue.sql import within
 
-        return (run_after_commit if self._face == "sync" else run_after_commit_async)(*args, self._drive)
+        if name == AFTER_ROLLBACK:
+            follow: Any = within.run_after_rollback if self._face == "sync" else within.run_after_rollback_async
+        else:
+            follow = within.run_after_commit if self._face == "sync" else within.run_after_commit_async
+        return follow(*args, self._drive)

@@ -17,7 +17,7 @@ from lara_queue.drivers.settings import DriverSettings
 from lara_queue.errors import ConfigurationError, StoreError
 from lara_queue.events import Event
 from lara_queue.plans import Call, Emit, Plan
-from lara_queue.ports import Driver, Reservation, Sizes, State, Waiting
+from lara_queue.ports import Driver, ListsQueues, Reservation, Sizes, State, Waiting
 
 __all__ = ["FailoverDriver", "QueueFailedOver", "open_store"]
 
@@ -133,6 +133,12 @@ class FailoverDriver:
     def browse(self, queue: str, state: State, *, offset: int = 0, limit: int = 50) -> Plan[list[Waiting]]:
         """Jobs of the first store."""
         return self.first.browse(queue, state, offset=offset, limit=limit)
+
+    def queues(self) -> Plan[list[str]]:
+        """The names of the queues in the first store; raises ConfigurationError when it cannot tell."""
+        if not isinstance(self.first, ListsQueues):
+            raise ConfigurationError(f"The store {self.first.name} cannot tell which queues there are.")
+        return self.first.queues()
 
     def ping(self) -> Plan[None]:
         """Nothing, when the first store answers."""

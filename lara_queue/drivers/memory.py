@@ -145,6 +145,11 @@ class MemoryStore:
                 jobs = [(expires, text) for expires, _, text in held[offset : offset + limit]]
         return [Waiting(state, body, at, _attempts(body)) for at, body in jobs]
 
+    def queues(self) -> list[str]:
+        """The names of the queues that hold a job."""
+        with self._lock:
+            return sorted(n for n, place in self._queues.items() if place.ready or place.delayed or place.reserved)
+
     def ping(self) -> None:
         """Nothing."""
 
@@ -323,6 +328,10 @@ class MemoryDriver:
     def browse(self, queue: str, state: State, *, offset: int = 0, limit: int = 50) -> Plan[list[Waiting]]:
         """Jobs of one state in the order they will be taken; ``attempts`` is read from the payload."""
         return list((yield Call(self.link, "browse", (queue, state, offset, max(0, limit)))))
+
+    def queues(self) -> Plan[list[str]]:
+        """The names of the queues that hold a job, sorted."""
+        return list((yield Call(self.link, "queues")))
 
     def ping(self) -> Plan[None]:
         """Nothing: this store is always there."""

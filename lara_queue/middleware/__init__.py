@@ -15,7 +15,8 @@ job, which is then done with; ``job.release()``, ``delete()`` and ``fail()`` say
 
 Give them with ``@queue.handler(..., middleware=[…])`` for one handler, or ``Queue(middleware=[…])`` for all. Plans
 stand outside plain functions; of each kind the queue's come before the handler's. Laravel's own middleware objects
-that a PHP job brings along (its ``middleware`` property) are honoured, and stand outermost.
+that a PHP job brings along (its ``middleware`` property) are honoured, and stand between the two: what a class's
+``middleware()`` method returns comes first in PHP, too.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from lara_queue.bus.keys import OVERLAP, THROTTLE
@@ -63,7 +64,7 @@ def _overlapping(middleware: PhpObject) -> Middleware | None:
     after = plain(property_of(middleware, "releaseAfter"))
     return WithoutOverlapping(
         property_of(middleware, "key"),
-        release_after=None if after is None else _seconds(after),
+        release_after=after if after is None or isinstance(after, datetime | timedelta) else _seconds(after),
         expires_after=_seconds(plain(property_of(middleware, "expiresAfter"))),
         prefix=str(_or(property_of(middleware, "prefix"), OVERLAP)),
         shared=property_of(middleware, "shareKey") is True,
@@ -72,10 +73,10 @@ def _overlapping(middleware: PhpObject) -> Middleware | None:
 
 def _rate_limited(kind: type[RateLimited]) -> Callable[[PhpObject], Middleware | None]:
     def make(middleware: PhpObject) -> Middleware | None:
-        after = property_of(middleware, "releaseAfter")
+        after = _seconds(plain(property_of(middleware, "releaseAfter")))
         return kind(
             str(_or(property_of(middleware, "limiterName"), "")),
-            release_after=None if after is None else _seconds(after),
+            release_after=after or None,  # PHP's ?: takes 0 for nothing, too
             release=property_of(middleware, "shouldRelease") is not False,
         )
 
@@ -84,15 +85,16 @@ def _rate_limited(kind: type[RateLimited]) -> Callable[[PhpObject], Middleware |
 
 def _throttles(kind: type[ThrottlesExceptions]) -> Callable[[PhpObject], Middleware | None]:
     def make(middleware: PhpObject) -> Middleware | None:
-        if any(property_of(middleware, name) for name in _CALLBACKS):
+        backoff = property_of(middleware, "retryAfterMinutes")
+        if isinstance(backoff, PhpObject) or any(property_of(middleware, name) for name in _CALLBACKS):
             return None
         minutes, seconds = property_of(middleware, "decayMinutes"), property_of(middleware, "decaySeconds")
         return kind(
             int(_or(property_of(middleware, "maxAttempts"), 10)),
             _seconds(seconds) if seconds is not None else 60 * _seconds(_or(minutes, 10)),
-            key=str(_or(property_of(middleware, "key"), "")),
+            key=str(property_of(middleware, "key") or ""),
             by_job=property_of(middleware, "byJob") is True,
-            backoff=60 * _seconds(property_of(middleware, "retryAfterMinutes")),
+            backoff=60 * _seconds(backoff),
             prefix=str(_or(property_of(middleware, "prefix"), THROTTLE)),
         )
 

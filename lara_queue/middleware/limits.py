@@ -36,22 +36,22 @@ class Limit:
     @classmethod
     def per_second(cls, jobs: int, *, by: object = "") -> Limit:
         """So many in a second."""
-        return cls(jobs, 1, str(by))
+        return cls(jobs, 1, _joined(by))
 
     @classmethod
     def per_minute(cls, jobs: int, *, by: object = "") -> Limit:
         """So many in a minute."""
-        return cls(jobs, 60, str(by))
+        return cls(jobs, 60, _joined(by))
 
     @classmethod
     def per_hour(cls, jobs: int, *, by: object = "") -> Limit:
         """So many in an hour."""
-        return cls(jobs, 3600, str(by))
+        return cls(jobs, 3600, _joined(by))
 
     @classmethod
     def per_day(cls, jobs: int, *, by: object = "") -> Limit:
         """So many in a day."""
-        return cls(jobs, 86400, str(by))
+        return cls(jobs, 86400, _joined(by))
 
 
 def distinct(limits: Iterable[Limit]) -> list[Limit]:
@@ -70,7 +70,15 @@ def distinct(limits: Iterable[Limit]) -> list[Limit]:
 
 def _fallback(limit: Limit) -> str:
     start = f"{limit.by}:" if limit.by else ""
-    return f"{start}attempts:{limit.max_attempts}:decay:{limit.decay_seconds:g}"
+    decay = limit.decay_seconds
+    return f"{start}attempts:{limit.max_attempts}:decay:{int(decay) if decay == int(decay) else decay}"
+
+
+def _joined(by: object) -> str:
+    """A value as PHP joins it to a string."""
+    if by is None or by is False:
+        return ""
+    return "1" if by is True else str(by)
 
 
 def clean_key(key: str) -> str:
@@ -192,5 +200,6 @@ class DurationLimiter:
         yield Call(self._link, "DEL", (self._key,))
 
     def _ask(self, script: str) -> Call:
+        # The script compares the times as strings, so this one must be written as PHP writes a float.
         now = self._clock()
-        return Call(self._link, "EVAL", (script, 1, self._key, f"{now:.4f}", int(now), self._decay, self._most))
+        return Call(self._link, "EVAL", (script, 1, self._key, f"{now:.14g}", int(now), self._decay, self._most))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from lara_queue.bus.keys import OVERLAP, overlap_key
@@ -19,7 +20,8 @@ class WithoutOverlapping:
 
     Parameters:
         key: what must not overlap, such as an order's number; a function gets it from the job.
-        release_after: seconds after which a job that found the lock held is tried again; None skips it instead.
+        release_after: seconds (or a timedelta, or the aware datetime) after which a job that found the lock held is
+            tried again; None skips it instead.
         expires_after: seconds after which the lock is free even if its holder never came back; 0 for never.
         shared: one lock for all classes that use this key.
         prefix: stands before the lock's name.
@@ -32,7 +34,7 @@ class WithoutOverlapping:
         self,
         key: Any = "",
         *,
-        release_after: float | None = 0,
+        release_after: float | timedelta | datetime | None = 0,
         expires_after: float = 0,
         shared: bool = False,
         prefix: str = OVERLAP,
@@ -50,7 +52,7 @@ class WithoutOverlapping:
         name, owner = self.lock_name(job), services.owner()
         if not (yield from cache.lock(name, owner, self.expires_after)):
             if self.release_after is not None:
-                job.release(self.release_after)
+                job.release(_seconds(self.release_after, services.clock()))
             return None
         try:
             return (yield from proceed())
@@ -70,3 +72,9 @@ class WithoutOverlapping:
 
     def __repr__(self) -> str:
         return f"WithoutOverlapping(release_after={self.release_after!r}, expires_after={self.expires_after!r})"
+
+
+def _seconds(after: float | timedelta | datetime, now: float) -> float:
+    if isinstance(after, datetime):
+        return max(0.0, after.timestamp() - now)
+    return after.total_seconds() if isinstance(after, timedelta) else after

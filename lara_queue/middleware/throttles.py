@@ -19,6 +19,8 @@ __all__ = ["ThrottlesExceptions", "ThrottlesExceptionsWithRedis"]
 
 logger = logging.getLogger("lara_queue")
 Test = Callable[[BaseException], bool]
+Which = type[BaseException] | tuple[type[BaseException], ...] | Test
+"""An exception class, several, or a test."""
 
 
 class ThrottlesExceptions:
@@ -33,7 +35,7 @@ class ThrottlesExceptions:
         by_job: count for each job alone.
         backoff: seconds until a job that raised is tried again; a function gets them from the exception.
         when: count only exceptions for which this is true; others pass.
-        delete_when, fail_when: delete or fail the job for exceptions for which this is true.
+        delete_when, fail_when: delete or fail the job for these exceptions: a class, several, or a test.
         report: True, or a test: log the exception.
         prefix: stands before the counter's name.
 
@@ -50,8 +52,8 @@ class ThrottlesExceptions:
         by_job: bool = False,
         backoff: float | Callable[[BaseException], float] = 0,
         when: Test | None = None,
-        delete_when: Test | None = None,
-        fail_when: Test | None = None,
+        delete_when: Which | None = None,
+        fail_when: Which | None = None,
         report: bool | Test = False,
         prefix: str = THROTTLE,
     ) -> None:
@@ -83,9 +85,9 @@ class ThrottlesExceptions:
                 raise
             if self.report(error) if callable(self.report) else self.report:
                 logger.exception("%r raised, and is throttled", job)
-            if self.delete_when is not None and self.delete_when(error):
+            if _meant(self.delete_when, error):
                 job.delete()
-            elif self.fail_when is not None and self.fail_when(error):
+            elif _meant(self.fail_when, error):
                 job.fail(error)
             else:
                 yield from counter.count()
@@ -114,6 +116,12 @@ class ThrottlesExceptionsWithRedis(ThrottlesExceptions):
 
     def _counter(self, services: Services, name: str) -> _InCache | _InRedis:
         return _InRedis(self, services, name)
+
+
+def _meant(which: Which | None, error: BaseException) -> bool:
+    if which is None:
+        return False
+    return isinstance(error, which) if isinstance(which, type | tuple) else which(error)
 
 
 class _InCache:

@@ -95,18 +95,19 @@ def jobs(name: str = JOBS, schema: str | None = None) -> Table:
 
 @lru_cache(maxsize=64)
 def failed_jobs(name: str = FAILED, schema: str | None = None) -> Table:
-    """The table of failed jobs."""
+    """The table of failed jobs, as Laravel 13 makes it; before that the two names were longer texts, without index."""
     return Table(
         name,
         MetaData(schema=schema),
         Column("id", _ID, primary_key=True, autoincrement=True),
         Column("uuid", _NAME, nullable=False),
-        Column("connection", Text, nullable=False),
-        Column("queue", Text, nullable=False),
+        Column("connection", _NAME, nullable=False),
+        Column("queue", _NAME, nullable=False),
         Column("payload", _LONG, nullable=False),
         Column("exception", _LONG, nullable=False),
         Column("failed_at", _WHEN, nullable=False, server_default=text("CURRENT_TIMESTAMP")),
         UniqueConstraint("uuid", name=f"{name}_uuid_unique"),
+        Index(f"{name}_connection_queue_failed_at_index", "connection", "queue", "failed_at"),
         sqlite_autoincrement=True,
         **_UTF8,
     )

@@ -20,7 +20,16 @@ from lara_queue.plans import Plan
 from lara_queue.sql.database import Database
 from lara_queue.sql.schema import jobs
 
-__all__ = ["WITHIN", "Drive", "insert_within", "insert_within_async", "run_after_commit", "run_after_commit_async"]
+__all__ = [
+    "WITHIN",
+    "Drive",
+    "insert_within",
+    "insert_within_async",
+    "run_after_commit",
+    "run_after_commit_async",
+    "run_after_rollback",
+    "run_after_rollback_async",
+]
 
 WITHIN = "within"
 """The name of a call that inserts jobs in a transaction of the program's own."""
@@ -29,6 +38,9 @@ Drive = Callable[[Plan[Any]], Any]
 """Performs a plan: blocking and returning its result, or awaited."""
 
 Rows = Sequence[dict[str, Any]]
+
+_Todo = tuple[Callable[[], Any], list[str]]
+"""What is to be done, and the savepoints it was asked for in."""
 
 
 def insert_within(database: Database, given: Any, table: str, rows: Rows, channel: str) -> int | None:
@@ -54,6 +66,19 @@ async def run_after_commit_async(given: Any, plan: Callable[[], Plan[Any]], driv
     """The same for an AsyncConnection or AsyncSession; whoever awaits its commit awaits the plan too."""
     _check(given, "async")
     await given.run_sync(lambda sync: _Pending.of(_connection(sync)).add(lambda: await_only(drive(plan()))))
+
+
+def run_after_rollback(given: Any, plan: Callable[[], Plan[Any]], drive: Drive) -> None:
+    """Have a plan performed when the transaction of a Connection or Session, or its savepoint, has been rolled back."""
+    _Pending.of(_connection(given)).add(lambda: drive(plan()), undo=True)
+
+
+async def run_after_rollback_async(given: Any, plan: Callable[[], Plan[Any]], drive: Drive) -> None:
+    """The same for an AsyncConnection or AsyncSession."""
+    _check(given, "async")
+    await given.run_sync(
+        lambda sync: _Pending.of(_connection(sync)).add(lambda: await_only(drive(plan())), undo=True),
+    )
 
 
 def _check(given: Any, face: Literal["sync", "async"]) -> None:
@@ -97,12 +122,13 @@ def _insert(database: Database, connection: Connection, table: str, rows: Rows, 
 
 
 class _Pending:
-    """What is to be done when a connection's transaction has been committed."""
+    """What is to be done when a connection's transaction has been committed, and what when it is rolled back."""
 
     _all: ClassVar[WeakKeyDictionary[Connection, _Pending]] = WeakKeyDictionary()
 
     def __init__(self, connection: Connection) -> None:
-        self._waiting: list[tuple[Callable[[], Any], list[str]]] = []
+        self._waiting: list[_Todo] = []
+        self._undoing: list[_Todo] = []
         self._connection = ref(connection)
         event.listen(connection, "commit", self._on_commit)
         event.listen(connection, "rollback", self._on_rollback)
@@ -120,30 +146,54 @@ class _Pending:
             pending = cls._all[connection] = cls(connection)
         return pending
 
-    def add(self, push: Callable[[], Any]) -> None:
-        """Do this too, unless one of the savepoints that are now open is rolled back."""
+    def add(self, do: Callable[[], Any], *, undo: bool = False) -> None:
+        """Do this too after the commit; or, to ``undo``, after a rollback, of one of the savepoints now open too."""
         savepoints = []
         nested: Any = (connection := self._connection()) and connection.get_nested_transaction()
         while nested is not None:
             savepoints.append(nested._savepoint)  # SQLAlchemy does not tell a savepoint's name in any other way
             nested = nested._previous_nested
-        self._waiting.append((push, savepoints))
+        (self._undoing if undo else self._waiting).append((do, savepoints))
+
+    def _take(self) -> tuple[list[_Todo], list[_Todo]]:
+        """What is to be done after a commit, and after a rollback; neither is any more."""
+        waiting, undoing, self._waiting, self._undoing = self._waiting, self._undoing, [], []
+        return waiting, undoing
 
     def _on_commit(self, connection: Connection) -> None:
-        waiting, self._waiting = self._waiting, []
-        if not waiting:
+        waiting, undoing = self._take()
+        if not waiting and not undoing:
             return
         dialect = connection.dialect
         try:
             dialect.do_commit(connection.connection)
         except dialect.loaded_dbapi.Error as error:
             dialect.do_rollback(connection.connection)  # SQLAlchemy takes a transaction whose commit failed for ended
+            _do(undoing)
             raise DBAPIError.instance(None, None, error, dialect.loaded_dbapi.Error, dialect=dialect) from error
-        for push, _ in waiting:
-            push()
+        _do(waiting)
 
     def _on_rollback(self, connection: Connection) -> None:
-        self._waiting.clear()
+        _, undoing = self._take()
+        if undoing:
+            # Before them: what they ask may wait for what this transaction holds. SQLAlchemy's own has nothing to do.
+            connection.dialect.do_rollback(connection.connection)
+            _do(undoing)
 
     def _on_rollback_savepoint(self, connection: Connection, name: str, context: None) -> None:
-        self._waiting = [(push, savepoints) for push, savepoints in self._waiting if name not in savepoints]
+        undoing = [todo for todo in self._undoing if name in todo[1]]
+        self._waiting = [todo for todo in self._waiting if name not in todo[1]]
+        self._undoing = [todo for todo in self._undoing if name not in todo[1]]
+        _do(undoing)
+
+
+def _do(todos: Sequence[_Todo]) -> None:
+    """Do all of it; raises what the first one raised that failed, once the others have had their turn."""
+    failure: Exception | None = None
+    for do, _ in todos:
+        try:
+            do()
+        except Exception as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure

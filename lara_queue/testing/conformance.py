@@ -1,7 +1,10 @@
 """Every promise of :class:`~lara_queue.ports.Driver`, as checks that run against any driver through either face.
 
-Each check is a function of a :class:`Bench`: a driver on an empty store, a shell that drives its plans, a clock that
-is moved by hand, and a second driver on the same store (another worker). Run them all with::
+A store counts attempts in the payload (``adds_id``, as Redis does) or in a column beside it (as a database does); where
+a promise has another form for the two, the check says so.
+
+Each check is a function of a :class:`~lara_queue.testing.bench.Bench`: a driver on an empty store, a shell that drives
+its plans, a clock that is moved by hand, and a second driver on the same store (another worker). Run them all with::
 
     @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
     def test_my_driver(check, bench):
@@ -10,57 +13,13 @@ is moved by hand, and a second driver on the same store (another worker). Run th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from itertools import count
-from typing import TypeVar
 
-from lara_queue.plans import Plan
-from lara_queue.ports import Driver, Reservation
-from lara_queue.testing.clock import ManualClock
-from lara_queue.testing.shells import Shell
+from lara_queue.errors import InvalidPayload
+from lara_queue.ports import ListsQueues, Reservation
+from lara_queue.testing.bench import Bench
 
 __all__ = ["CHECKS", "Bench"]
-
-T = TypeVar("T")
-_numbers = count()
-
-
-@dataclass
-class Bench:
-    """What a check needs; ``retry_after`` of both drivers must be 90 seconds and the clock theirs."""
-
-    driver: Driver
-    other: Driver
-    shell: Shell
-    clock: ManualClock
-    queue: str = "q"
-    bodies: list[bytes] = field(default_factory=list)
-
-    def do(self, plan: Plan[T]) -> T:
-        """What the plan returns."""
-        return self.shell.run(plan)
-
-    def body(self, attempts: int = 0) -> bytes:
-        """A payload unlike any other; the number in it that cjson would damage must survive."""
-        number = next(_numbers)
-        return json.dumps({"id": f"id{number}", "big": 9007199254740993, "empty": [], "attempts": attempts}).encode()
-
-    def push(self, delay: float = 0) -> bytes:
-        """Push one such payload."""
-        body = self.body()
-        self.do(self.driver.push(self.queue, body, delay=delay))
-        return body
-
-    def take(self, limit: int = 1) -> list[Reservation]:
-        """Take up to so many jobs, without waiting."""
-        return self.do(self.driver.reserve([self.queue], limit=limit))
-
-    def sizes(self) -> tuple[int, int, int]:
-        """Pending, delayed, reserved."""
-        sizes = self.do(self.driver.sizes(self.queue))
-        return sizes.pending, sizes.delayed, sizes.reserved
 
 
 def jobs_are_taken_in_the_order_they_came(bench: Bench) -> None:
@@ -96,13 +55,19 @@ def an_earlier_queue_goes_first(bench: Bench) -> None:
 
 
 def delayed_jobs_come_in_due_order_rd_16(bench: Bench) -> None:
-    """Nothing comes before its time, and what is due comes in due order."""
+    """Nothing comes before its time, and what comes due later comes later.
+
+    Of several that have come due meanwhile, the one that was due first goes first; in a table, the one pushed first.
+    """
     late, soon = bench.push(delay=20), bench.push(delay=10)
     assert bench.take() == []
     bench.clock.advance(9)
     assert bench.take() == []
-    bench.clock.advance(11)
-    assert [job.body for job in bench.take(9)] == [soon, late]
+    bench.clock.advance(1)
+    assert [job.body for job in bench.take(9)] == [soon]
+    sooner = bench.push(delay=5)
+    bench.clock.advance(10)
+    assert [job.body for job in bench.take(9)] == ([sooner, late] if bench.driver.adds_id else [late, sooner])
 
 
 def a_lease_ends_after_retry_after_rd_20(bench: Bench) -> None:
@@ -228,27 +193,60 @@ def the_same_bytes_twice_are_two_jobs(bench: Bench) -> None:
 
 
 def what_cannot_be_read_is_not_destroyed(bench: Bench) -> None:
-    """It is handed out with its bytes and a reason, can be settled, and does not hold up what follows."""
-    bad = [b"not json", b"\xff\x00\xfe", b"[]", b'{"attempts":"x"}', b'{"data":{"attempts":3}}', b""]
+    """It is handed out with its bytes, can be settled, and does not hold up what follows.
+
+    Where attempts are counted in the payload there is a reason with it; a table does not look into payloads, and
+    refuses when it is pushed what its text column cannot hold.
+    """
+    bad = [b"not json", b"[]", b'{"attempts":"x"}', b'{"data":{"attempts":3}}', b""]
     for body in bad:
         bench.do(bench.driver.push(bench.queue, body))
+    for body in (b"\xff\x00\xfe", b'{"a":"\xe9"}', b"a\x00b"):
+        if _is_taken(bench, body):
+            bad.append(body)
     good = bench.push()
     taken = bench.take(len(bad) + 1)
     assert [job.body for job in taken] == [*bad, good]
-    assert [job.problem is None for job in taken] == [False] * len(bad) + [True]
+    reasons = [bench.driver.adds_id] * len(bad) + [False]
+    assert [job.problem is not None for job in taken] == reasons
     assert all(bench.do(bench.driver.delete(job)) for job in taken)
 
 
+def _is_taken(bench: Bench, body: bytes) -> bool:
+    """True when the store takes these bytes, False when it refuses them, alone and among others."""
+    try:
+        bench.do(bench.driver.push(bench.queue, body))
+    except InvalidPayload:
+        assert not bench.driver.adds_id, "Redis takes any bytes"
+        try:
+            bench.do(bench.driver.push_many(bench.queue, [(b"{}", 0), (body, 0)]))
+        except InvalidPayload:
+            return False
+        raise AssertionError("what is refused alone is taken among others") from None
+    return True
+
+
+def what_cannot_be_read_may_be_released(bench: Bench) -> None:
+    """It comes back with its bytes, for it is not for a store to judge."""
+    bench.do(bench.driver.push(bench.queue, b"not json"))
+    (job,) = bench.take()
+    assert bench.do(bench.driver.release(job)) is True
+    (again,) = bench.take()
+    assert again.body == b"not json"
+    assert again.attempts == (1 if bench.driver.adds_id else 2), "there is no place to count in"
+
+
 def only_the_payloads_own_attempts_are_raised(bench: Bench) -> None:
-    """A key of that name in the data, or in a string, stays as it is."""
+    """A key of that name in the data, or in a string, stays as it is; beside a column for them, all of it does."""
     body = b'{"data":{"attempts":7,"text":"\\"attempts\\":1"},"attempts" : 4,"tail":{"attempts":0}}'
     bench.do(bench.driver.push(bench.queue, body))
+    counted, raised = (4, body.replace(b'"attempts" : 4', b'"attempts" : 5')) if bench.driver.adds_id else (0, body)
     (job,) = bench.take()
-    assert (job.attempts, job.body) == (5, body)
+    assert (job.attempts, job.body) == (counted + 1, body)
     assert bench.do(bench.driver.release(job, delay=0)) is True
     (again,) = bench.take()
-    assert again.attempts == 6
-    assert again.body.rstrip() == body.replace(b'"attempts" : 4', b'"attempts" : 5')
+    assert again.attempts == counted + 2
+    assert again.body.rstrip() == raised
 
 
 def clearing_removes_everything(bench: Bench) -> None:
@@ -263,19 +261,39 @@ def clearing_removes_everything(bench: Bench) -> None:
 
 
 def browsing_takes_nothing_rd_28(bench: Bench) -> None:
-    """Each state in the order it will come, in pages."""
+    """Each state in the order it will come, in pages, with the attempts that the next look would find."""
     bodies = [bench.push() for _ in range(3)]
-    bench.push(delay=5)
+    late, soon = bench.push(delay=9), bench.push(delay=5)
     bench.take()
     pending = bench.do(bench.driver.browse(bench.queue, "pending"))
     assert [seen.body for seen in pending] == bodies[1:]
     assert [seen.body for seen in bench.do(bench.driver.browse(bench.queue, "pending", offset=1))] == bodies[2:]
-    (delayed,) = bench.do(bench.driver.browse(bench.queue, "delayed"))
-    assert delayed.at is not None
-    assert abs(delayed.at - (bench.clock() + 5)) <= 1
+    delayed = bench.do(bench.driver.browse(bench.queue, "delayed"))
+    assert [seen.body for seen in delayed] == [soon, late]
+    assert delayed[0].at is not None
+    assert abs(delayed[0].at - (bench.clock() + 5)) <= 1
     (reserved,) = bench.do(bench.driver.browse(bench.queue, "reserved"))
-    assert b'"attempts": 1' in reserved.body
-    assert bench.sizes() == (2, 1, 1)
+    assert reserved.attempts == 1
+    in_payload = bodies[0].replace(b'"attempts": 0', b'"attempts": 1')
+    assert reserved.body.rstrip() == (in_payload if bench.driver.adds_id else bodies[0])
+    assert reserved.at is not None
+    assert abs(reserved.at - (bench.clock() + 90)) <= 1
+    assert bench.sizes() == (2, 2, 1)
+
+
+def all_queues_are_told_rd_29(bench: Bench) -> None:
+    """Those that hold a job in any state; only for stores that can tell (:class:`~lara_queue.ports.ListsQueues`)."""
+    driver = bench.driver
+    if not isinstance(driver, ListsQueues):
+        return
+    assert bench.do(driver.queues()) == []
+    bench.push()
+    bench.take()
+    bench.do(driver.push("low", bench.body(), delay=60))
+    bench.do(driver.push("high", bench.body()))
+    assert bench.do(driver.queues()) == sorted(["high", "low", bench.queue])
+    bench.do(driver.clear("low"))
+    assert bench.do(driver.queues()) == sorted(["high", bench.queue])
 
 
 def many_at_once(bench: Bench) -> None:
@@ -334,9 +352,11 @@ CHECKS: list[Callable[[Bench], None]] = [
     a_renewed_lease_is_not_shorter_than_asked,
     the_same_bytes_twice_are_two_jobs,
     what_cannot_be_read_is_not_destroyed,
+    what_cannot_be_read_may_be_released,
     only_the_payloads_own_attempts_are_raised,
     clearing_removes_everything,
     browsing_takes_nothing_rd_28,
+    all_queues_are_told_rd_29,
     many_at_once,
     several_workers_never_get_the_same_job,
     waiting_ends_when_a_job_arrives_rd_17,

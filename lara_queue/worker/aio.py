@@ -8,6 +8,7 @@ same turn of the event loop travel together (the link sees to that). How a job's
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
@@ -18,7 +19,7 @@ from lara_queue.events import JobPopped, JobPopping, WorkerLooping
 from lara_queue.job import Job
 from lara_queue.lifecycle.attempt import Outcome
 from lara_queue.lifecycle.stop import StopReason
-from lara_queue.plans import Call, Effect, Emit, Handle, Together, run_async
+from lara_queue.plans import WAIT, Call, Effect, Emit, Handle, Together, run_async
 from lara_queue.ports import Reservation
 from lara_queue.worker.core import WorkerCore
 from lara_queue.worker.handlers import Handlers
@@ -40,6 +41,10 @@ async def perform_async(effect: Effect, tell: Any = None) -> Any:
     if isinstance(effect, Emit) and tell is not None:
         return tell(effect.event)
     raise TypeError(f"cannot perform {effect!r} here")
+
+
+class _Stirred(Exception):
+    """Raised into a reserve that merely waits for work."""
 
 
 class AsyncWorker:
@@ -98,6 +103,7 @@ class AsyncWorker:
         core = self.core
         while True:
             self._stir.clear()
+            await asyncio.sleep(0)  # a store in memory never makes anybody wait: the jobs must have their turn, too
             got_job = True
             try:
                 got_job = await self._round()
@@ -128,7 +134,7 @@ class AsyncWorker:
             await run_async(core.read_signals(), perform_async)
             if core.restarted:
                 return True
-        if self._slots.locked():
+        if self._slots.locked() or len(self._tasks) >= 2 * core.parts.concurrency:  # half of them still to be settled
             await self._until_something_ends()
             return True  # whether to go on is to be decided before anything more is taken
         if not await self._may_run():
@@ -194,40 +200,41 @@ class AsyncWorker:
     async def _take(self, limit: int, wait: float) -> list[Reservation]:
         """Up to ``limit`` jobs; a request to stop cuts the waiting short, and nothing that was taken is dropped."""
         core = self.core
-        reserve = asyncio.ensure_future(
-            run_async(core.driver.reserve(core.where(), limit=limit, wait=wait), perform_async)
-        )
-        stirred = asyncio.ensure_future(self._stir.wait())
+        try:
+            taken = await run_async(core.driver.reserve(core.where(), limit=limit, wait=wait), self._reserving)
+        except _Stirred:
+            return []
+        if core.quit:
+            for one in reversed(taken):
+                await asyncio.shield(run_async(core.driver.give_back(one), perform_async))
+            return []
+        return taken
+
+    async def _reserving(self, effect: Effect) -> Any:
+        """Perform what a reserve asks for. The link sees to it that a cancelled one puts back what it took."""
+        if isinstance(effect, Call) and effect.name == WAIT:
+            return await self._wait(effect)
+        return await perform_async(effect)
+
+    async def _wait(self, call: Call) -> Any:
+        """Wait for work, as long as nobody asks the worker to stop or to pause."""
+        waiting = asyncio.ensure_future(call.link.call(call.name, call.args))
         try:
             while True:
-                await asyncio.wait({reserve, stirred}, return_when=asyncio.FIRST_COMPLETED)
-                if reserve.done():
-                    break
-                if core.quit or core.paused:
-                    reserve.cancel()
-                    await asyncio.wait({reserve})
-                    break
-                self._stir.clear()
                 stirred = asyncio.ensure_future(self._stir.wait())
-        except asyncio.CancelledError:
-            reserve.cancel()
-            await asyncio.wait({reserve})
-            await self._return_all(reserve)
-            raise
+                try:
+                    await asyncio.wait({waiting, stirred}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    stirred.cancel()
+                if waiting.done():
+                    return waiting.result()
+                if self.core.quit or self.core.paused:
+                    raise _Stirred
+                self._stir.clear()
         finally:
-            stirred.cancel()
-        if reserve.cancelled():
-            return []
-        if core.quit and reserve.exception() is None:
-            await self._return_all(reserve)
-            return []
-        return reserve.result()
-
-    async def _return_all(self, reserve: asyncio.Future[list[Reservation]]) -> None:
-        if reserve.cancelled() or reserve.exception() is not None:
-            return
-        for taken in reversed(reserve.result()):
-            await asyncio.shield(run_async(self.core.driver.give_back(taken), perform_async))
+            if not waiting.done():
+                waiting.cancel()
+                await asyncio.wait({waiting})
 
     def _start(self, taken: Reservation) -> None:
         job = self.core.job(taken)
@@ -240,17 +247,23 @@ class AsyncWorker:
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._slots.release()
         self._stir.set()
         if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, Interrupted):
             logger.error("A job ended in a way it must not; its lease brings it back.", exc_info=error)
 
     async def _one(self, job: Job) -> None:
-        """One job from attempt to settlement."""
+        """One job from attempt to settlement.
+
+        Its slot is free as soon as its handler has ended: the next job is taken in the round trip that settles it.
+        """
         core = self.core
         try:
             started = time.perf_counter()
-            outcome = await run_async(core.lifecycle.attempt(job), self._perform)
+            try:
+                outcome = await run_async(core.lifecycle.attempt(job), self._perform)
+            finally:
+                self._slots.release()
+                self._stir.set()
             core.ended(job, outcome, started, time.perf_counter())
             await self._settle(job, outcome)
         finally:
@@ -308,11 +321,11 @@ class AsyncWorker:
     async def _until_something_ends(self, timeout: float | None = None) -> None:
         self._stir.clear()
         if self._tasks and not self.core.forced:
-            stirred = asyncio.ensure_future(self._stir.wait())
-            try:
-                await asyncio.wait({stirred}, timeout=timeout)
-            finally:
-                stirred.cancel()
+            if timeout is None:
+                await self._stir.wait()
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stir.wait(), timeout)
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep, but not past a request to stop."""

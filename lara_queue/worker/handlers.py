@@ -17,6 +17,7 @@ from lara_queue.errors import Interrupted, JobError, JobTimeout
 from lara_queue.job import Job, current_job
 from lara_queue.registry import Handler
 from lara_queue.worker.core import WorkerCore
+from lara_queue.worker.deadlines import Deadlines
 
 __all__ = ["Handlers"]
 
@@ -32,10 +33,12 @@ class Handlers:
 
     def __init__(self, core: WorkerCore) -> None:
         self.core = core
+        self.deadlines = Deadlines()
         self._threads: ThreadPoolExecutor | None = None
 
     def close(self) -> None:
         """Let go of the threads; those that still run a function end with it."""
+        self.deadlines.close()
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -47,23 +50,27 @@ class Handlers:
         """
         timeout = job.rules.timeout if job.rules is not None else 0
         current_job.set(job)  # each job has a task, and so a context, of its own
-        limit = asyncio.timeout(timeout if timeout > 0 else None)
+        if self.core.forced:
+            raise Interrupted
+        task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]  # this runs in one
+        watched = timeout > 0
+        if watched:
+            self.deadlines.begin(task, timeout)
         result = None
         try:
-            if self.core.forced:
-                raise Interrupted
-            async with limit:
-                for handler in job.handlers:
-                    result = await self._call(handler, job, timeout)
-        except TimeoutError as error:
-            if limit.expired():
-                raise JobTimeout(f"{job.name} has been running for {timeout:g} seconds, its timeout.") from None
-            raise error
+            for handler in job.handlers:
+                result = await self._call(handler, job, timeout)
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if watched:
+                watched = False
+                if self.deadlines.end(task, timeout) and not task.cancelling():
+                    raise JobTimeout(f"{job.name} has been running for {timeout:g} seconds, its timeout.") from None
+            if task.cancelling():
                 raise Interrupted from None
             raise JobError(f"The handler of {job.name} awaited something that was cancelled.") from None
+        finally:
+            if watched:
+                self.deadlines.end(task, timeout)
         return result
 
     async def _call(self, handler: Handler, job: Job, timeout: float) -> Any:

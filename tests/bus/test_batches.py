@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from lara_queue.bus.batch import Batch
 from lara_queue.bus.batching import batch_id_at
-from lara_queue.bus.pending import Batch
 from lara_queue.errors import ConfigurationError, InvalidPayload
 from lara_queue.ports import BatchRow
 

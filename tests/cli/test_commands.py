@@ -269,7 +269,7 @@ def test_retry_by_id_all_and_queue(run: Run, queue: Queue) -> None:
     assert (nothing.exit_code, nothing.stdout) == (0, "")
     assert "Unable to find failed jobs for queue [other]." in nothing.stderr
     assert run("retry", "all").exit_code == 0
-    assert [job.uuid for job in queue.pending_jobs()] == [first, second, third]
+    assert [job.uuid for job in queue.pending_jobs()] == [first, third, second], "the newest first, as artisan does"
     assert queue.failed.count() == 0
 
 

@@ -215,6 +215,83 @@ async def test_another_store_is_told_after_the_commit_on_asyncio(
     await engine.dispose()
 
 
+# -- unique jobs -------------------------------------------------------------------------------------------------------
+
+UNIQUE: Any = {"unique": "7", "unique_for": 60}
+
+
+@pytest.mark.parametrize("store", ["the database", "memory"])
+def test_ac_03_a_rollback_frees_the_lock_of_a_unique_job(
+    url: str, opened: Callable[[], Any], store: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """AC-03: it is not pushed then, and the next one is; a commit keeps the lock. The cache is in the same database,
+    whose file the transaction has locked while it lasts."""
+    with Queue(url if store == "the database" else "memory://", cache=url, cache_prefix=uuid.uuid4().hex) as queue:
+        for end in ("rollback", "close", "raise"):
+            with opened() as transaction:
+                assert queue.push("App\\Jobs\\Ship", connection=transaction, **UNIQUE)
+                transaction.execute(text("INSERT INTO orders VALUES (1)"))
+                if end == "raise":
+                    with pytest.raises(sqlalchemy.exc.DatabaseError):
+                        transaction.execute(text("SELECT nothing FROM nowhere"))
+                if end != "close":
+                    transaction.rollback()
+        assert (queue.size(), orders(url)) == (0, 0)
+        with opened() as transaction:
+            assert queue.push("App\\Jobs\\Ship", connection=transaction, **UNIQUE)
+            transaction.commit()
+            transaction.execute(text("INSERT INTO orders VALUES (2)"))
+            transaction.rollback()
+        assert queue.size() == 1
+        assert queue.push("App\\Jobs\\Ship", **UNIQUE) == "", "the job waits, so the lock is held"
+    assert not caplog.records
+
+
+def test_ac_03_a_savepoint_frees_only_what_was_claimed_in_it(engine: sqlalchemy.Engine) -> None:
+    """AC-03"""
+    with Queue("memory://", cache="memory://") as queue, Session(engine) as session:
+        assert queue.push("App\\Jobs\\Kept", connection=session, unique=True)
+        inner = session.begin_nested()
+        assert queue.push("App\\Jobs\\Undone", connection=session, unique=True)
+        inner.rollback()
+        session.commit()
+        assert [job.name for job in queue.pending_jobs()] == ["App\\Jobs\\Kept"]
+        assert queue.push("App\\Jobs\\Kept", unique=True) == ""
+        assert queue.push("App\\Jobs\\Undone", unique=True)
+
+
+def test_a_push_that_fails_after_the_commit_frees_the_lock(engine: sqlalchemy.Engine) -> None:
+    """The others are tried all the same; what failed first is what the commit raises."""
+    with Queue("redis://127.0.0.1:1", cache="memory://") as away, engine.connect() as connection:
+        away.push("App\\Jobs\\Ship", connection=connection, **UNIQUE)
+        kept: list[str] = []
+        with Queue("memory://") as near:
+            near.push("App\\Jobs\\Ship", connection=connection)
+            with pytest.raises(StoreUnreachable):
+                connection.commit()
+            kept += [job.name for job in near.pending_jobs()]
+        assert kept == ["App\\Jobs\\Ship"]
+        with engine.connect() as another:
+            assert away.push("App\\Jobs\\Ship", connection=another, **UNIQUE), "it can be claimed again"
+
+
+async def test_ac_03_a_rollback_frees_the_lock_on_asyncio(url: str) -> None:
+    """AC-03"""
+    kind = url.partition(":")[0]
+    engine = create_async_engine(url.replace(kind, ASYNC_DRIVERS[kind], 1))
+    async with AsyncQueue(url, cache="memory://") as queue:
+        async with AsyncSession(engine) as session:
+            assert await queue.push("App\\Jobs\\Ship", connection=session, **UNIQUE)
+            await session.rollback()
+        async with engine.connect() as connection:
+            assert await queue.push("App\\Jobs\\Ship", connection=connection, **UNIQUE)
+        async with engine.begin() as connection:
+            assert await queue.push("App\\Jobs\\Ship", connection=connection, **UNIQUE)
+        assert await queue.size() == 1
+        assert await queue.push("App\\Jobs\\Ship", **UNIQUE) == ""
+    await engine.dispose()
+
+
 # -- what cannot be ----------------------------------------------------------------------------------------------------
 
 

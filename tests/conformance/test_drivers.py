@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, cast
@@ -15,7 +16,6 @@ from lara_queue.plans import Call
 from lara_queue.ports import Driver
 from lara_queue.testing import ManualClock, shell_for
 from lara_queue.testing.conformance import CHECKS, Bench
-from tests.conformance.checks_of_columns import IN_COLUMNS
 from tests.conformance.databases import KINDS as DATABASES
 from tests.conformance.databases import emptied, older
 
@@ -76,7 +76,7 @@ def _close(driver: Driver) -> Any:
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_every_promise(check: Callable[[Bench], None], bench: Bench) -> None:
-    (check if bench.driver.adds_id else IN_COLUMNS.get(check.__name__, check))(bench)
+    check(bench)
 
 
 def test_every_check_is_in_the_list() -> None:
@@ -85,6 +85,6 @@ def test_every_check_is_in_the_list() -> None:
     written = [
         value
         for value in vars(conformance).values()
-        if callable(value) and getattr(value, "__module__", "") == conformance.__name__ and not isinstance(value, type)
+        if inspect.isfunction(value) and value.__module__ == conformance.__name__ and not value.__name__.startswith("_")
     ]
     assert written == CHECKS

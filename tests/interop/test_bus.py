@@ -155,6 +155,31 @@ def test_php_callbacks_run_in_php_when_python_ends_the_batch(bus: Bus) -> None:
     assert bus.php("find", id=made["id"])["batch"]["finished"] is True
 
 
+def test_php_callbacks_get_both_arguments(bus: Bus) -> None:
+    """A callback may ask for the exception without a default; Laravel gives null where there is none."""
+    bus.handle()
+    jobs = [{"name": "s0"}]
+    bus.php("batch", jobs=jobs, queue="python", callback_file=str(bus.file), two_parameters=True)
+    bus.work()
+    assert bus.callbacks() == ["then: no error", "finally: no error"]
+
+
+def test_php_pushes_a_repeated_callback_as_another_job_each_time(bus: Bus) -> None:
+    """And one with a delay for later. (Laravel 8 does not know ``progress``, so the closure is called by the test.)"""
+    builder = bus.python.queue.batch([(STEP, {"name": "one"})]).on_queue("python")
+    builder.progress((STEP, {"name": "again"}, {"queue": "php"}))
+    builder.then((STEP, {"name": "later"}, {"queue": "php", "delay": 60}))
+    batch = bus.python.run(builder.dispatch())
+    bus.php("call", id=batch.id, kind="progress", times=3)
+    waiting = bus.python("pending_jobs", "php")
+    assert len({job.uuid for job in waiting}) == len({job.id for job in waiting}) == 3
+    assert {len(job.uuid) for job in waiting} == {36}
+    bus.php("call", id=batch.id, kind="then", times=1)
+    assert (bus.laravel.counts("php")["delayed"], bus.laravel.size("php")) == (1, 4)
+    ran = bus.laravel.work("php", settings=bus.settings, tries=1)
+    assert [record["name"] for record in ran.of("step")] == ["again"] * 3
+
+
 def test_a_failure_in_python_cancels_the_batch_as_php_sees_it(bus: Bus) -> None:
     bus.handle()
     jobs = [{"name": "bad"}, {"name": "good"}]

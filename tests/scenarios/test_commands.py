@@ -50,7 +50,6 @@ def run(app: Any) -> Run:
     return lambda *words: CliRunner().invoke(cli, [word.replace("APP", app.__name__) for word in words])
 
 
-@pytest.mark.xfail(strict=True, reason="what prints stays on the queue object after the run; see cli/progress.py")
 def test_wk_25_the_command_may_run_twice_in_one_process(app: Any, run: Run) -> None:
     first = run("work", "APP:queue", "--stop-when-empty")
     assert (first.exit_code, "App\\Jobs\\X" in first.stdout) == (0, False)

@@ -21,11 +21,31 @@ CN 02 05 06 07
 CX 02 04 05 06
 LK 01 02 04 06 07 08 10
 """
+AROUND_JOBS = """
+FO 02
+SY 01
+CH 01 02 03 04 06 07 08 14 15 16 18 20 21 22 24
+BA 01 03 04 05 06 08 12 14 15 16 17 18 19 21 22 23 29
+UQ 01 02 03 04 05 08 10 12 14 15
+DE 03 04 05 06 09 10 13 14 15 16
+OV 01 02 04 06
+RL 01 02 03 07 09 10 11 13 15 17
+TE 01 02 03 04 08 09
+MW 01 05 06 08 09
+EN 01 02 04 05 08 09 10 11 13 15
+LI 01 05 06 08 10 11 12 13
+MS 01 05 06 07 08 10
+AC 03 04
+DP 02 03 04 07
+"""
+"""Chains, batches, locks, limits, middleware, encryption, listeners, models and dispatching."""
+
 HERE = Path(__file__)
 
 
 def wanted() -> set[str]:
-    return {f"{line[:2]}-{number}" for line in CODES.split("\n") if line for number in line.split()[1:]}
+    lines = (CODES + AROUND_JOBS).split("\n")
+    return {f"{line[:2]}-{number}" for line in lines if line for number in line.split()[1:]}
 
 
 def named() -> set[str]:
@@ -41,7 +61,7 @@ def listed() -> dict[str, str]:
 
 
 def test_there_are_as_many_as_in_the_list() -> None:
-    assert len(wanted()) == 86
+    assert len(wanted()) == 86 + 109
 
 
 def test_every_scenario_is_named_by_a_test_or_listed_with_its_reason() -> None:

@@ -141,6 +141,10 @@ class DatabaseDriver:
             found.append(Waiting(state, payload, at, attempts, str(id)))
         return found
 
+    def queues(self) -> Plan[list[str]]:
+        """The names of the queues that have rows, sorted."""
+        return sorted((yield step(self.link, scripts.queues, self.table)))
+
     def ping(self) -> Plan[None]:
         """Nothing, when the server answers."""
         yield step(self.link, scripts.ping)

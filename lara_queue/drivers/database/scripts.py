@@ -30,6 +30,7 @@ __all__ = [
     "ping",
     "push",
     "push_many",
+    "queues",
     "release",
     "reserve",
     "sizes",
@@ -242,6 +243,12 @@ def sizes(transaction: Transaction, table: str, queue: str, now: int) -> tuple[i
     sql = statements(transaction, table)
     pending, delayed, reserved = transaction.connection.exec_driver_sql(sql.sizes, (now, now, queue)).one()
     return int(pending or 0), int(delayed or 0), int(reserved or 0)
+
+
+@reading
+def queues(transaction: Transaction, table: str) -> list[str]:
+    """The names that there are."""
+    return list(transaction.connection.exec_driver_sql(statements(transaction, table).queues).scalars())
 
 
 def clear(transaction: Transaction, table: str, queue: str) -> int:

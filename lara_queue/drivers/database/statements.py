@@ -111,6 +111,7 @@ class Statements:
         """how many attempts not to count, available_at, id, attempts"""
 
         self.clear = f"DELETE FROM {jobs} WHERE queue = {p}"
+        self.queues = f"SELECT DISTINCT queue FROM {jobs}"
         self.sizes = (
             f"SELECT SUM(CASE WHEN reserved_at IS NULL AND available_at <= {p} THEN 1 ELSE 0 END), "
             f"SUM(CASE WHEN reserved_at IS NULL AND available_at > {p} THEN 1 ELSE 0 END), "

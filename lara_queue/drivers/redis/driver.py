@@ -18,6 +18,7 @@ from lara_queue.drivers.attempts import find_attempts
 from lara_queue.drivers.redis.keys import Keys
 from lara_queue.drivers.redis.reserving import next_due, read_taken
 from lara_queue.drivers.settings import DriverSettings
+from lara_queue.errors import StoreError
 from lara_queue.plans import WAIT, AsyncLink, Call, Link, Plan, Together
 from lara_queue.ports import Reservation, Sizes, State, Waiting
 
@@ -25,6 +26,9 @@ __all__ = ["RedisDriver"]
 
 _CHUNK_JOBS = 500
 _CHUNK_BYTES = 1 << 20
+_SCAN_KEYS = 1000
+_SCAN_ROUNDS = 5000
+"""How many keys Redis looks at in one go, and how often it is asked to: five million keys are the most."""
 
 
 class RedisDriver:
@@ -151,6 +155,21 @@ class RedisDriver:
         # RESP2 answers member, score, member, ...; RESP3 [member, score], ...
         pairs = reply if reply and isinstance(reply[0], list) else zip(reply[::2], reply[1::2], strict=True)
         return [Waiting(state, body, float(score), _attempts(body)) for body, score in pairs]
+
+    def queues(self) -> Plan[list[str]]:
+        """The names of the queues that hold a job, sorted. Lists that end in ``:failed`` are dead letters, no queues.
+
+        Redis has no list of them, so all its keys are looked through, a thousand at a time and never holding it up.
+        Raises :class:`~lara_queue.errors.StoreError` when there are more than five million.
+        """
+        names: set[str] = set()
+        cursor: bytes | int = 0
+        for _ in range(_SCAN_ROUNDS):
+            cursor, found = yield Call(self.link, "SCAN", (cursor, "MATCH", self.keys.pattern, "COUNT", _SCAN_KEYS))
+            names.update(name for key in found if (name := self.keys.queue_of(key)) is not None)
+            if int(cursor) == 0:
+                return sorted(names)
+        raise StoreError("This Redis has too many keys to look for queues among them; name the queues instead.")
 
     def ping(self) -> Plan[None]:
         """Nothing, when Redis answers."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 __all__ = ["Keys", "QueueKeys"]
 
 _REMEMBERED = 1024  # names seen; far more queues than an application has, and a bound for one that invents names
+_QUEUES = "queues:"
+_SUFFIXES = (":delayed", ":reserved")
+_OTHERS = (":notify", ":failed", ":failed:uuids")  # wake-up tokens alone are no jobs; LaraQueue's failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class QueueKeys:
         >>> QueueKeys.of("laravel_database_", "emails").reserved
         b'laravel_database_queues:emails:reserved'
         """
-        ready = f"{prefix}queues:{queue}".encode()
+        ready = f"{prefix}{_QUEUES}{queue}".encode()
         return cls(ready, ready + b":delayed", ready + b":reserved", ready + b":notify")
 
 
@@ -47,6 +51,32 @@ class Keys:
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         self._made: dict[str, QueueKeys] = {}
+
+    @property
+    def pattern(self) -> bytes:
+        """What ``SCAN MATCH`` finds the keys of all queues by.
+
+        >>> Keys("shop[1]_").pattern
+        b'shop\\\\[1\\\\]_queues:*'
+        """
+        return re.sub(r"([\\*?\[\]])", r"\\\1", f"{self.prefix}{_QUEUES}").encode() + b"*"
+
+    def queue_of(self, key: bytes) -> str | None:
+        """The queue whose jobs are under a key, None when no queue's are.
+
+        >>> [Keys("p_").queue_of(key) for key in (b"p_queues:a:reserved", b"p_queues:a:notify", b"q_queues:a")]
+        ['a', None, None]
+        """
+        start = f"{self.prefix}{_QUEUES}".encode()
+        try:
+            name = key.removeprefix(start).decode()
+        except UnicodeDecodeError:
+            return None
+        if not key.startswith(start) or name.endswith(_OTHERS):
+            return None
+        for suffix in _SUFFIXES:
+            name = name.removesuffix(suffix)
+        return name or None
 
     def __getitem__(self, queue: str) -> QueueKeys:
         keys = self._made.get(queue)

@@ -74,7 +74,11 @@ namespace Interop {
             $jobs = array_map(fn ($job) => isset($job['name']) ? step($job) : array_map(step(...), $job), $command['jobs']);
             $batch = $dispatcher->batch($jobs)->name($command['name'] ?? '');
             foreach (['then', 'catch', 'finally'] as $kind) {
-                if ($file = $command['callback_file'] ?? null) {
+                if (($file = $command['callback_file'] ?? null) && ($command['two_parameters'] ?? false)) {
+                    $batch->$kind(static function (Batch $batch, ?Throwable $e) use ($file, $kind) {
+                        file_put_contents($file, "{$kind}: " . ($e === null ? 'no error' : 'error') . "\n", FILE_APPEND);
+                    });
+                } elseif ($file) {
                     $batch->$kind(static function (Batch $batch, ?Throwable $e = null) use ($file, $kind) {
                         file_put_contents($file, "{$kind}: {$batch->pendingJobs}/{$batch->failedJobs} " . ($e?->getMessage() ?? '-') . "\n", FILE_APPEND);
                     });
@@ -90,6 +94,14 @@ namespace Interop {
             return ['batch' => batch_row($batch->dispatch())];
         })(),
         'find' => ['batch' => batch_row($app->make(\Illuminate\Bus\BatchRepository::class)->find($command['id']))],
+        'call' => (function () use ($app, $command) {
+            $batch = $app->make(\Illuminate\Bus\BatchRepository::class)->find($command['id']);
+            for ($n = 0; $n < $command['times']; $n++) {
+                $batch->options[$command['kind']][0]($batch, null);
+            }
+
+            return [];
+        })(),
         'cancel' => (function () use ($app, $command) {
             $app->make(\Illuminate\Bus\BatchRepository::class)->find($command['id'])->cancel();
 

@@ -73,6 +73,27 @@ def test_the_printed_sql_runs(tmp_path: Path) -> None:
     assert "there already" in run("--connection", f"sqlite:///{tmp_path}/a.sqlite").output
 
 
+@pytest.mark.parametrize(
+    "kind", ["sqlite", *(pytest.param(kind, marks=pytest.mark.live) for kind in ("postgresql", "mariadb"))]
+)
+def test_qs_06_failures_are_found_by_connection_and_queue(kind: str, own_database: Callable[[str], str]) -> None:
+    """QS-06: in an empty database; a table that is there keeps the columns that an older Laravel gave it."""
+    url = own_database(kind)
+    assert run("--connection", url).exit_code == 0
+    engine = sqlalchemy.create_engine(Database(url).engine.url)
+    inspector = sqlalchemy.inspect(engine)
+    assert set(NAMES) <= set(inspector.get_table_names())
+    columns = {column["name"] for column in inspector.get_columns("failed_jobs")}
+    assert columns == {"id", "uuid", "connection", "queue", "payload", "exception", "failed_at"}
+    indexes = {index["name"]: index["column_names"] for index in inspector.get_indexes("failed_jobs")}
+    assert indexes["failed_jobs_connection_queue_failed_at_index"] == ["connection", "queue", "failed_at"]
+    unique = inspector.get_unique_constraints("failed_jobs") or [
+        index for index in inspector.get_indexes("failed_jobs") if index["unique"]
+    ]
+    assert ["uuid"] in [each["column_names"] for each in unique]
+    engine.dispose()
+
+
 @pytest.mark.live
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
 def test_they_are_made_on_a_server(kind: str, own_database: Callable[[str], str]) -> None:
