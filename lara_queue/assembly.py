@@ -87,7 +87,8 @@ def _only_here(port: Any) -> bool:
     database = getattr(getattr(port, "link", None), "database", None)
     if port.name == "memory" or getattr(database, "in_memory", False):
         return True
-    return any(map(_only_here, getattr(port, "members", ())))
+    members = getattr(port, "members", None)
+    return isinstance(members, tuple) and any(map(_only_here, members))
 
 
 def services_for(

@@ -16,8 +16,8 @@ from lara_queue.builders import Builders
 from lara_queue.bus.services import new_owner
 from lara_queue.claims import Claims
 from lara_queue.clock import Clock, system_clock
-from lara_queue.drivers import DriverSettings
 from lara_queue.drivers.after_commit import AfterCommit
+from lara_queue.drivers.settings import MIGRATION_BATCH, DriverSettings
 from lara_queue.emitter import emitter_for
 from lara_queue.errors import ConfigurationError
 from lara_queue.figures import Figures, retry_config
@@ -121,7 +121,7 @@ class QueueBase(Builders, Scheduled, KeepsResults, Figures):
         enable_metrics: bool = True,
         metrics_history_size: int = 1000,
         retry_after: float = 90,
-        migration_batch: int = 1000,
+        migration_batch: int = MIGRATION_BATCH,
         block_for: float | None = None,
         failed: FailedStore | str | None = None,
         table: str = "jobs",

@@ -97,7 +97,8 @@ def patience(core: WorkerCore, in_hand: Collection[Job]) -> float:
 def queues(driver: Driver, dead_letter_queue: str = "") -> Plan[list[str]]:
     """The names of the queues that hold a job, sorted, without the list of that name that failures are kept in.
 
-    (On Redis a set beside that list, ``NAME:uuids``, goes with it.) Raises :class:`~lara_queue.errors.ConfigurationError` for a driver that cannot tell.
+    (On Redis a set beside that list, ``NAME:uuids``, goes with it.) Raises
+    :class:`~lara_queue.errors.ConfigurationError` for a driver that cannot tell.
     """
     if not isinstance(driver, ListsQueues):
         raise ConfigurationError(f"The store {driver.name} cannot tell which queues there are; name them.")

@@ -6,18 +6,24 @@ import itertools
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
-from lara_queue import AsyncQueue, Queue
+from lara_queue import AsyncQueue, Laravel, Queue
+from lara_queue.application.arguments import queue_arguments
+from lara_queue.application.connections import RedisConnection
+from lara_queue.drivers.settings import MIGRATION_BATCH
 from lara_queue.errors import ConfigurationError, PayloadError, StoreError
 from lara_queue.plans import Plan
 from lara_queue.testing import ManualClock, drive, shell_for
 from lara_queue.testing.shells import AsyncShell, SyncShell
 from tests.conformance.databases import KINDS as DATABASES
 from tests.conformance.databases import emptied
+from tests.unit.application.skeletons import make
 
 Face = Literal["sync", "async"]
 KEYS = {16: "base64:MDEyMzQ1Njc4OTAxMjM0NQ==", 32: "base64:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
@@ -264,3 +270,24 @@ def test_each_retried_job_is_told_of(desk: Desk) -> None:
     assert desk.do(queue.failed.ids)[1:] == ids[::-1]
     assert desk.do(queue.failed.retry) == ids[::-1]
     assert told == [(id, desk.face) for id in ids[::-1]], "not of the one that cannot be read"
+
+
+# -- from an application's configuration -------------------------------------------------------------------------------
+
+
+def test_an_applications_settings_reach_the_queue_object(tmp_path: Path) -> None:
+    """Its cipher, its table, its batch of due jobs; a table of another name can be looked at from aside, too."""
+    make(tmp_path, 12, {"CACHE_STORE": "file", "DB_QUEUE_TABLE": "work", "APP_KEY": KEYS[32]})
+    application = Laravel(tmp_path, {})
+    settings = application.settings
+    queue = application.queue()
+    assert (queue.driver.table, queue._sources.settings.table) == ("work", "work")  # type: ignore[attr-defined]
+    assert queue._aside() is not None
+    assert queue._encrypter is not None
+    assert queue._encrypter.cipher == "aes-256-cbc"
+    url = "redis://127.0.0.1:1/0"
+    place = RedisConnection("default", url, "127.0.0.1:1", "shop_")
+    redis = replace(settings.connection(), name="redis", redis=place, database=None)
+    assert queue_arguments(settings, redis, "sync")["migration_batch"] == MIGRATION_BATCH, "not all of them"
+    some = queue_arguments(settings, replace(redis, migration_batch_size=25), "sync")
+    assert Queue(**some)._sources.settings.migration_batch == 25

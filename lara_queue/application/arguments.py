@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
 from lara_queue.application.settings import QueueConnection, Settings
+from lara_queue.drivers.settings import MIGRATION_BATCH
 from lara_queue.errors import ConfigurationError, MissingExtra
 from lara_queue.ports import BatchStore, Cache, Driver
 
@@ -54,7 +55,7 @@ def queue_arguments(settings: Settings, connection: QueueConnection, face: Face)
     if connection.redis is not None:
         # The whole prefix in one piece: an application may have set it to anything.
         arguments.update(client=connection.redis.url, appname="", prefix=connection.redis.prefix)
-        return {**arguments, **_migration_batch(connection)}
+        return {**arguments, "migration_batch": _migration_batch(connection)}
     if connection.database is None or connection.database.url is None:
         raise ConfigurationError(f"The queue connection [{connection.name}] has no store.")
     return {**arguments, "client": connection.database.url, "table": connection.table}
@@ -108,7 +109,9 @@ def _driver_of(connection: QueueConnection, links: _Links) -> Driver | None:
         from lara_queue.drivers.redis import RedisDriver
 
         settings = DriverSettings(
-            prefix=connection.redis.prefix, retry_after=connection.retry_after, **_migration_batch(connection)
+            prefix=connection.redis.prefix,
+            retry_after=connection.retry_after,
+            migration_batch=_migration_batch(connection),
         )
         return RedisDriver(links.redis(connection.redis.url), settings)
     if connection.database is None or connection.database.url is None:
@@ -119,14 +122,14 @@ def _driver_of(connection: QueueConnection, links: _Links) -> Driver | None:
     return DatabaseDriver(links.sql(connection.database.url), settings)
 
 
-def _migration_batch(connection: QueueConnection) -> dict[str, int]:
-    """How many due jobs are made ready at a time, where the application says.
+def _migration_batch(connection: QueueConnection) -> int:
+    """How many due jobs are made ready at a time.
 
     Laravel's default is all of them, which with very many holds up Redis; what is left over is made ready by the next
     look for jobs.
     """
     size = connection.migration_batch_size
-    return {"migration_batch": size} if size > 0 else {}
+    return size if size > 0 else MIGRATION_BATCH
 
 
 def _others(settings: Settings, connection: QueueConnection, links: _Links) -> dict[str, Driver]:

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, Final, Literal
 
 from lara_queue.drivers.settings import DriverSettings
 from lara_queue.errors import ConfigurationError, StoreError
-from lara_queue.events import Event
+from lara_queue.events import QueueFailedOver
 from lara_queue.plans import Call, Emit, Plan
 from lara_queue.ports import Driver, ListsQueues, Reservation, Sizes, State, Waiting
 
@@ -24,17 +23,6 @@ __all__ = ["FailoverDriver", "QueueFailedOver", "open_store"]
 PREFIX: Final = "failover+"
 
 _BETWEEN: Final = re.compile(r",(?=[A-Za-z][A-Za-z0-9.+-]*://)")  # commas may also stand within a URL
-
-
-@dataclass(frozen=True, slots=True)
-class QueueFailedOver(Event):
-    """A store did not take a job, and the next one is tried. ``connection`` is the kind of store that failed."""
-
-    name: ClassVar[str] = "queue.failed_over"
-    connection: str
-    queue: str
-    payload: bytes
-    exception: BaseException
 
 
 class _Links:

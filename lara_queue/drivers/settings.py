@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from lara_queue.clock import Clock, system_clock
 from lara_queue.errors import ConfigurationError
 
-__all__ = ["DriverSettings"]
+__all__ = ["MIGRATION_BATCH", "DriverSettings"]
+
+MIGRATION_BATCH: Final = 1000
+"""How many due jobs are made ready in one go, where nobody says: more would hold up Redis."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +38,7 @@ class DriverSettings:
     retry_after: float = 90.0
     block_for: float | None = None
     clock: Clock = system_clock
-    migration_batch: int = 1000
+    migration_batch: int = MIGRATION_BATCH
     table: str = "jobs"
 
     def __post_init__(self) -> None:

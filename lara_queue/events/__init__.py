@@ -44,7 +44,7 @@ queues.paused                                                     a pause of all
 queues.resumed                                                    it was lifted (QueuesResumed)
 queue.busy                    queue, size, connection             ``monitor`` found it too long (QueueBusy)
 queue.failed_over             connection, queue, payload,         a store did not take a job, the next one is tried
-                              exception                           (QueueFailedOver; in drivers/failover.py)
+                              exception                           (QueueFailedOver)
 ============================  ==================================  ==============================================
 
 Those of batches and of unique and debounced jobs are in the table of :mod:`lara_queue.bus.events`.
@@ -70,7 +70,7 @@ from lara_queue.events.jobs import (
     JobTimedOut,
     PushEvent,
 )
-from lara_queue.events.queues import QueueBusy, QueuePaused, QueueResumed, QueuesPaused, QueuesResumed
+from lara_queue.events.queues import QueueBusy, QueueFailedOver, QueuePaused, QueueResumed, QueuesPaused, QueuesResumed
 from lara_queue.events.workers import (
     WorkerEvent,
     WorkerIdle,
@@ -106,6 +106,7 @@ __all__ = [
     "JobTimedOut",
     "PushEvent",
     "QueueBusy",
+    "QueueFailedOver",
     "QueuePaused",
     "QueueResumed",
     "QueuesPaused",

@@ -1,4 +1,4 @@
-"""What happens to queues: pauses left in the cache, and what ``monitor`` finds."""
+"""What happens to queues: pauses left in the cache, what ``monitor`` finds, and a store that takes no jobs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from lara_queue.events.base import Event
 
 __all__ = [
     "QueueBusy",
+    "QueueFailedOver",
     "QueuePaused",
     "QueueResumed",
     "QueuesPaused",
@@ -57,3 +58,14 @@ class QueueBusy(Event):
     queue: str
     size: int
     connection: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFailedOver(Event):
+    """A store did not take a job, and the next one is tried. ``connection`` is the kind of store that failed."""
+
+    name: ClassVar[str] = "queue.failed_over"
+    connection: str
+    queue: str
+    payload: bytes
+    exception: BaseException

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any, Literal, Protocol, TypeVar
 
-from lara_queue.plans import Call, Effect, Plan, Together, run, run_async
+from lara_queue.plans import Call, Effect, Emit, Plan, Together, run, run_async
 
 __all__ = ["AsyncShell", "Shell", "SyncShell", "perform", "perform_async", "shell_for"]
 
@@ -40,20 +40,24 @@ class Shell(Protocol):
 
 
 def perform(effect: Effect) -> Any:
-    """Perform a call or several, blocking."""
+    """Perform a call or several, blocking; nobody listens to what is told."""
     if isinstance(effect, Call):
         return effect.link.call(effect.name, effect.args)
     if isinstance(effect, Together):
         return effect.calls[0].link.together(effect.calls)
+    if isinstance(effect, Emit):
+        return None
     raise TypeError(f"{effect!r} is not for a store")
 
 
 async def perform_async(effect: Effect) -> Any:
-    """Perform a call or several on the running loop."""
+    """Perform a call or several on the running loop; nobody listens to what is told."""
     if isinstance(effect, Call):
         return await effect.link.call(effect.name, effect.args)
     if isinstance(effect, Together):
         return await effect.calls[0].link.together(effect.calls)
+    if isinstance(effect, Emit):
+        return None
     raise TypeError(f"{effect!r} is not for a store")
 
 

@@ -29,7 +29,7 @@ from lara_queue.plans import Call, Effect, Emit, Handle, PartialFailure, Plan, T
 from lara_queue.ports import Reservation
 from lara_queue.registry import Handler
 from lara_queue.worker.reconnect import delays
-from lara_queue.worker.timeouts import alarm, raise_in_thread, watched
+from lara_queue.worker.timeouts import Alarm, raise_in_thread, watched
 
 if TYPE_CHECKING:
     from lara_queue.worker.sync import SyncWorker
@@ -71,10 +71,18 @@ class Loop:
         self._waiting = False
         self._handling = False
         self._runner: asyncio.Runner | None = None
+        self._alarm: Alarm | None = None
+        self._running: Job | None = None
         self._ident = threading.get_ident()
 
     def run(self) -> StopReason:
         """Why it stopped."""
+        if not self.main:
+            return self._run()
+        with Alarm(self.core.options.grace, self._kill) as self._alarm:
+            return self._run()
+
+    def _run(self) -> StopReason:
         self._ident = threading.get_ident()
         unsettled: Settlement | None = None
         retry = delays(random.random)
@@ -274,19 +282,23 @@ class Loop:
     def _handle(self, job: Job) -> Any:
         timeout = job.rules.timeout if job.rules is not None else 0
         token = current_job.set(job)
-        limit = (
-            alarm(timeout, job.name, self.core.options.grace, lambda: self._kill(job))
-            if self.main
-            else watched(timeout)
-        )
         result = None
         try:
             self._handling = True
             if self.core.forced:
                 raise Interrupted
-            with limit:
-                for handler in job.handlers:
-                    result = self._call(handler, job)
+            if self._alarm is not None:
+                self._running = job
+                try:
+                    self._alarm.begin(job.name, timeout)
+                    for handler in job.handlers:
+                        result = self._call(handler, job)
+                finally:
+                    self._alarm.end()
+            else:
+                with watched(timeout):
+                    for handler in job.handlers:
+                        result = self._call(handler, job)
         finally:
             self._handling = False
             current_job.reset(token)
@@ -301,8 +313,10 @@ class Loop:
             return self._runner.run(_awaited(result), context=copy_context())
         return result
 
-    def _kill(self, job: Job) -> None:
+    def _kill(self) -> None:
         """The handler would not end: record what must be recorded, then die as Laravel's worker dies."""
+        job = self._running
+        assert job is not None  # the alarm rings for a job
         logger.critical("%r did not end after its timeout; killing the worker.", job)
         # In a thread of its own: the handler may have been stopped while it held the client's lock.
         last_words = threading.Thread(target=self._last_words, args=(job,), daemon=True)

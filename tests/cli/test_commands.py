@@ -113,6 +113,14 @@ def test_size(run: Run, queue: Queue) -> None:
     ]
 
 
+def test_size_of_all_queues(run: Run, queue: Queue) -> None:
+    queue.push("A", queue="low")
+    queue.later(60, "A", queue="high")
+    assert [row[0] for row in rows(run("size", "--all"))[1:]] == ["default", "high", "low"]
+    found = json.loads(run("size", "low", "--all", "--json").stdout)
+    assert [(one["queue"], one["size"]) for one in found] == [("low", 1), ("high", 1)]
+
+
 def test_inspect_shows_states_and_limits(run: Run, queue: Queue) -> None:
     first, second = queue.push("App\\Jobs\\One", {"a": 1}), queue.push("App\\Jobs\\Two")
     third = queue.later(60, "App\\Jobs\\Three")
@@ -182,11 +190,12 @@ from lara_queue import {kind}
 queue = {kind}("memory://")
 @queue.on("queue.busy")
 {"async " if kind == "AsyncQueue" else ""}def busy(event):
-    print("BUSY", event.queue, event.size)
+    print("BUSY", event.queue, event.size, event.connection)
 """
     )
-    result = run("monitor", "--app", "busy_app:queue", "default", "--max", "0")
-    assert "BUSY default 0" in result.stdout
+    result = run("monitor", "--app", "busy_app:queue", "default,redis:mail", "--max", "0")
+    assert "BUSY default 0 memory" in result.stdout
+    assert "BUSY mail 0 redis" in result.stdout
     assert result.exit_code == 1
 
 
@@ -359,6 +368,35 @@ def test_restart_pause_and_resume_leave_laravels_keys(run: Run, queue: Queue) ->
     for words in (["mail"], ["redis:a:b"], ["redis:"], ["--all"]):
         assert run("resume", *words).exit_code == 0
     assert [cached(f"illuminate:{key}") for key in keys] == [None] * 4
+
+
+WORKING = """
+from lara_queue import {kind}
+queue = {kind}("memory://busy", cache="memory://busy")
+seen = []
+queue.pop_using("picky", lambda queues: [seen.append(queues), queues][1])
+
+@queue.handler
+def handle(job):
+    pass
+"""
+
+
+@pytest.mark.parametrize("kind", ["Queue", "AsyncQueue"])
+def test_work_tells_which_queue_is_paused(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str) -> None:
+    """And passes the worker's name on. What it prints ends with the run: the second one prints each line once, too."""
+    monkeypatch.chdir(tmp_path)
+    Path("busy_app.py").write_text(WORKING.format(kind=kind))
+    assert run("pause", "low", "--app", "busy_app:queue").exit_code == 0
+    work = ("work", "busy_app:queue", "--queue", "high,low", "--stop-when-empty", "--name", "picky")
+    for form in ((), ("--json",)):
+        result = run(*work, *form)
+        assert result.exit_code == 0, result.output
+        told = [line for line in result.stdout.splitlines() if "low" in line and "paused" in line]
+        assert len(told) == 1
+    assert told[0].startswith('{"level": "info", "queue": "low", "status": "paused", "timestamp"')
+    assert ("high",) in [tuple(queues) for queues in sys.modules["busy_app"].seen]
+    assert run("resume", "low", "--app", "busy_app:queue").exit_code == 0
 
 
 def test_signals_need_a_cache_and_only_that(run: Run, store: str) -> None:

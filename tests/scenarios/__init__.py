@@ -20,15 +20,4 @@ QS-05  There is no listen mode: a Python worker that reloads code is ``work --re
 RD-11  There is no driver for a Redis cluster, so hooks never see a tagged name (keys in braces: RD-10)
 RL-17  Nothing in a worker waits for a limiter: a job over the limit goes back for as long as it takes (RL-02)
 =====  ===============================================================================================================
-
-Held where the thing itself is tested, once it is there
-=====  ===============================================================================================================
-QS-06  the tables for jobs, failed jobs and batches; Laravel 13's have an index on connection, queue and failed_at
-=====  ===============================================================================================================
-
-Not held yet
-=====  ===============================================================================================================
-AC-03  a unique job pushed with ``connection=`` that is rolled back leaves its lock until ``unique_for`` is over
-RD-29  looking at the jobs of all queues at once: there is no such call; one for each named queue does it
-=====  ===============================================================================================================
 """

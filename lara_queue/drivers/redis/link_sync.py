@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from hiredis import pack_command
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from lara_queue.drivers.redis.links import Recipe, blocking_seconds, caused, command, command_with_source, translate
@@ -82,9 +83,7 @@ class SyncRedisLink:
     def _exchange(self, connection: Any, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Send the commands, read an answer for each; closes the connection unless all of that went well."""
         try:
-            connection.send_packed_command(
-                connection.pack_command(*commands[0]) if len(commands) == 1 else connection.pack_commands(commands)
-            )
+            connection.send_packed_command([b"".join([pack_command(one) for one in commands])])
             answers: list[Any] = []
             for _ in commands:
                 try:
