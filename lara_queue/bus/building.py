@@ -125,10 +125,10 @@ def _php(value: Any) -> Any:
 
 
 def wanted(jobs: Iterable[Any]) -> list[Any]:
-    """The jobs without what stands for none, as Laravel drops it: None, False, 0, "" and an empty list.
+    """The jobs without what stands for none, as Laravel drops it: None, False, 0, an empty text and an empty list.
 
-    >>> wanted(["App\\Ping", None, [], ""])
-    ['App\\Ping']
+    >>> wanted(["Ping", None, []])
+    ['Ping']
     """
     return [job for job in jobs if not (job is None or (isinstance(job, _PLAIN) and not job))]
 

@@ -29,6 +29,7 @@ __all__ = ["around", "failed", "is_plain"]
 
 _LATE_FREE = (11, 0)  # from here on a lock until processing is freed after the middleware, not before
 _ONCE = (13, 5)
+_CONTEXT = names.LOG_CONTEXT.encode()
 _TELLING = (
     names.CHAINED,
     names.BATCH_ID,
@@ -103,7 +104,8 @@ def _stands_alone(job: Job, command: PhpObject) -> bool:
             return False
     if job.kind == "batch" or command.class_name == names.UNIQUE_BROADCAST_EVENT:
         return False
-    return names.LOG_CONTEXT not in job.payload
+    # Decoding the whole payload to look for one key would be the dearest thing done for most jobs.
+    return _CONTEXT not in job.raw_body or names.LOG_CONTEXT not in job.payload
 
 
 def failed(services: Services, job: Job, error: BaseException, said: Uniqueness | None) -> Plan[None]:
