@@ -111,15 +111,15 @@ class _Plain:
 
     def finish(self) -> None:
         """Fill the containers, and those inside, until nothing is left to do."""
-        todo = self.todo
+        todo, of, scalars = self.todo, self.of, _SCALARS  # most values are scalars: those are not worth a call
         while todo:
             source, target = todo.pop()
             if isinstance(target, list):
-                target.extend([self.of(item) for item in source])
-            elif isinstance(target, dict):
-                target.update([(key, self.of(item)) for key, item in source.items()])
-            else:
-                target.__php_vars__.update([(key, self.of(item)) for key, item in source.__php_vars__.items()])
+                target.extend([item if type(item) in scalars else of(item) for item in source])
+                continue
+            if not isinstance(target, dict):
+                source, target = source.__php_vars__, target.__php_vars__
+            target.update([(key, item if type(item) in scalars else of(item)) for key, item in source.items()])
 
     def identifier(self, found: ModelIdentifier) -> ModelIdentifier:
         if type(found.id) not in _SCALARS:

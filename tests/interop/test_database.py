@@ -344,7 +344,10 @@ def test_a_waiting_python_worker_sees_phps_push(database: DatabaseLaravel, spawn
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql", "mariadb"])
 def test_our_tables_are_laravels(kind: str, own_database: Callable[[str], str], laravel: Any) -> None:
-    """Column by column, as the server describes them; on MySQL two are the wider ones of later Laravels."""
+    """QS-06: column by column, as the server describes them.
+
+    Some are those of later Laravels: wider counts on MySQL, and names in ``failed_jobs`` that an index can be made of.
+    """
     ours, theirs = own_database(kind), own_database(kind)
     migrated_by_laravel(theirs)
     made = Database(ours)
@@ -363,6 +366,11 @@ def test_our_tables_are_laravels(kind: str, own_database: Callable[[str], str], 
         ids = seen[1]["job_batches"]["columns"][5]
         assert ids[:2] == ("failed_job_ids", "TEXT")
         seen[1]["job_batches"]["columns"][5] = ("failed_job_ids", "LONGTEXT", *ids[2:])
+    failed = seen[1]["failed_jobs"]
+    assert [column[:2] for column in failed["columns"][2:4]] == [("connection", "TEXT"), ("queue", "TEXT")]
+    name = failed["columns"][1][1]  # what uuid is
+    failed["columns"][2:4] = [(column[0], name, *column[2:]) for column in failed["columns"][2:4]]
+    failed["indexes"] = [("failed_jobs_connection_queue_failed_at_index", ["connection", "queue", "failed_at"])]
     assert seen[0] == seen[1]
 
 
