@@ -197,4 +197,7 @@ def ours(face: str, slots: int, prefetch: int = 1, name: str | None = None, **en
 
 PHP = Contestant("Laravel 8 (PHP)", ["php", "-d", "opcache.enable_cli=0", str(HERE / "php" / "worker.php")])
 FLOOR_ONE = Contestant("redis-py by hand, one", [PYTHON, str(HERE / "contestants" / "floor.py"), "one"])
-FLOOR_MANY = Contestant("redis-py by hand, by 50", [PYTHON, str(HERE / "contestants" / "floor.py"), "pipelined"])
+FLOOR_PIPELINED = Contestant(
+    "redis-py by hand, pipelined by 50", [PYTHON, str(HERE / "contestants" / "floor.py"), "pipelined"]
+)
+FLOOR_MANY = Contestant("redis-py by hand, a script of 50", [PYTHON, str(HERE / "contestants" / "floor.py"), "script"])

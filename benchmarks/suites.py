@@ -16,6 +16,7 @@ import redis
 from referee import (
     FLOOR_MANY,
     FLOOR_ONE,
+    FLOOR_PIPELINED,
     HERE,
     KEY,
     PHP,
@@ -73,6 +74,7 @@ def contestants(options: Options) -> list[tuple[Contestant, int]]:
         (ours("sync", 8), 8000),
         *((ours("async", slots), 5000 if slots == 1 else 20000) for slots in ASYNC),
         (FLOOR_ONE, 8000),
+        (FLOOR_PIPELINED, 20000),
         (FLOOR_MANY, 40000),
     ]
     if options.environments is not None:

@@ -49,6 +49,7 @@ __all__ = [
     "Link",
     "Plan",
     "Together",
+    "resumed",
     "run",
     "run_async",
     "together",
@@ -205,6 +206,11 @@ class PartialFailure(Exception):
         super().__init__(str(failure))
         self.failure = failure
         self.result = result
+
+
+def resumed(plan: Plan[T], answer: Any) -> Plan[T]:
+    """The rest of a plan whose last effect was performed elsewhere; an exception as ``answer`` is thrown in."""
+    return (yield from _continue(plan, answer))
 
 
 def _resume(plan: Plan[T], effect: Effect) -> Plan[T]:

@@ -15,7 +15,9 @@ from lara_queue.clock import Clock
 from lara_queue.emitter import AsyncEmitter, Emitter
 from lara_queue.events import (
     Event,
+    JobAttempted,
     JobPopping,
+    JobProcessed,
     WorkerIdle,
     WorkerInterrupted,
     WorkerLooping,
@@ -136,6 +138,11 @@ class WorkerCore:
         self._unhandled_names: set[str] = set()
         self.turned_at = now  # for health(): when the loop last turned, and whether leases are being renewed
         self.keeper_alive: Callable[[], bool] | None = None
+
+    @property
+    def hears_ends(self) -> bool:
+        """True when somebody is to be told of a job's end before the next one begins."""
+        return self.hears(JobProcessed.name) or self.hears(JobAttempted.name)
 
     # -- around one job ----------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from lara_queue.lifecycle.stop import StopReason
 from lara_queue.plans import Call, Effect, Emit, Handle, PartialFailure, Plan, Together, run, together
 from lara_queue.ports import Reservation
 from lara_queue.registry import Handler
+from lara_queue.worker.posting import Posting
 from lara_queue.worker.reconnect import delays
 from lara_queue.worker.timeouts import Alarm, raise_in_thread, watched
 
@@ -72,6 +73,12 @@ class Loop:
         self._handling = False
         self._runner: asyncio.Runner | None = None
         self._alarm: Alarm | None = None
+        line = getattr(getattr(self.core.driver, "link", None), "line", None)
+        self._posting = (
+            Posting(self.core.lifecycle, line(), self._perform)
+            if line is not None and self.core.parts.prefetch > 1
+            else None
+        )
         self._running: Job | None = None
         self._ident = threading.get_ident()
 
@@ -156,8 +163,12 @@ class Loop:
             logger.exception("%r ended in a way it must not; its lease brings it back.", job)
             return None, True
         self._unsettled = (job, outcome)
-        if core.options.rest or not isinstance(outcome.disposition, Delete) or outcome.error is not None:
+        went_well = isinstance(outcome.disposition, Delete) and outcome.error is None
+        if core.options.rest or not went_well:
             self._settle_now()
+        elif self.taken and self._posting is not None and not core.hears_ends and self._posting.send(job, outcome):
+            self._unsettled = None
+            core.settled(job)
         if core.options.rest:
             self._sleep(core.options.rest)
         return self._unsettled, True
@@ -174,6 +185,9 @@ class Loop:
     def _take(self) -> None:
         """Take the next job or jobs; what is unsettled travels along."""
         core = self.core
+        if self._posting is not None:
+            self._posting.collect()
+            self._posting.settle_owed()
         if core.hears(JobPopping.name):
             self._settle_now()
             core.tell_popping()
@@ -250,7 +264,13 @@ class Loop:
             self._unsettled = None
 
     def _give_back(self) -> None:
-        """Hand back what was taken ahead and never started."""
+        """Hand back what was taken ahead and never started, and hear of what is on its way."""
+        if self._posting is not None:
+            try:
+                self._posting.collect()
+                self._posting.settle_owed()
+            except StoreError as error:
+                logger.error("Jobs that were run could not be settled and will be run again: %s", error)
         while self.taken:
             taken = self.taken.pop()  # the last one first, as each goes to the head of its queue
             try:

@@ -11,6 +11,7 @@ import contextlib
 import os
 import time
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 from hiredis import pack_command
@@ -18,9 +19,10 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from lara_queue.drivers.redis.links import Recipe, blocking_seconds, caused, command, command_with_source, translate
 from lara_queue.drivers.redis.lua import SCRIPTS
+from lara_queue.errors import StoreError, StoreUnreachable
 from lara_queue.plans import WAIT, Call
 
-__all__ = ["SyncRedisLink"]
+__all__ = ["Line", "SyncRedisLink"]
 
 _IDLE = 1.0  # seconds after which a connection is looked at before it is used again: the server may have hung up
 
@@ -72,6 +74,10 @@ class SyncRedisLink:
             raise translate(error, where) from error
         self._free.append((connection, time.monotonic()))
         return [caused(translate(a, where), a) if isinstance(a, ResponseError) else a for a in answers]
+
+    def line(self) -> Line:
+        """A line for commands whose answers are read later; one for each thread that wants any."""
+        return Line(self)
 
     def close(self) -> None:
         """Close the connections that are not in use; a later call opens new ones."""
@@ -143,6 +149,88 @@ class SyncRedisLink:
         """A child process must not talk on its parent's connections."""
         if os.getpid() != self._pid:
             self._free, self._waiting, self._pid = [], [], os.getpid()
+
+
+class Line:
+    """Commands that are sent at once and whose answers are read later, on a connection of its own.
+
+    So one who has more to do need not wait for each answer. Use it from one thread.
+    """
+
+    def __init__(self, link: SyncRedisLink) -> None:
+        self._link = link
+        self._connection: Any = None
+        self._known: set[str] = set()
+        self._posted: list[tuple[str, tuple[Any, ...], Any]] = []
+
+    def post(self, name: str, args: tuple[Any, ...]) -> None:
+        """Send a command. Raises :class:`~lara_queue.errors.StoreUnreachable` when it cannot be sent."""
+        if name not in self._known:  # the first of a script is waited for: the server may have to be taught it
+            self._posted.append((name, args, self._link.call(name, args)))
+            self._known.add(name)
+            return
+        if self._connection is None:
+            self._connection = self._link._take()
+        try:
+            self._connection.send_packed_command([pack_command(command(name, args))])
+        except (RedisError, OSError) as error:
+            self._break(error)
+            raise translate(error, self._link.recipe.where) from error
+        except BaseException as error:
+            self._break(error)
+            raise
+        self._posted.append((name, args, _COMING))
+
+    def _break(self, error: BaseException) -> None:
+        """Drop the connection: it must not connect anew, or an answer would be taken for that to another command."""
+        self._connection.disconnect()
+        self._connection = None
+        gone = StoreUnreachable(f"The connection to Redis at {self._link.recipe.where} broke before it answered.")
+        self._posted = [
+            (name, args, caused(copy(gone), error) if answer is _COMING else answer)
+            for name, args, answer in self._posted
+        ]
+
+    def collect(self) -> list[Any]:
+        """The answers in the order of the commands; in the place of one that did not come is its exception."""
+        posted, self._posted = self._posted, []
+        connection, self._connection = self._connection, None
+        where = self._link.recipe.where
+        answers: list[Any] = []
+        forgotten: list[int] = []
+        try:
+            for name, _, answer in posted:
+                try:
+                    if answer is _COMING:
+                        answer = connection.read_response(disable_decoding=True)
+                except NoScriptError:
+                    forgotten.append(len(answers))  # the server does not know the script any more, so it was not run
+                    self._known.discard(name)
+                except ResponseError as refused:
+                    answer = caused(translate(refused, where), refused)
+                answers.append(answer)
+        except (RedisError, OSError) as error:
+            connection.disconnect()
+            gone = posted[len(answers) :]
+            answers += [caused(translate(error, where), error) if a is _COMING else a for _, _, a in gone]
+        except BaseException:
+            if connection is not None:
+                connection.disconnect()
+            raise
+        else:
+            if connection is not None:
+                self._link._free.append((connection, time.monotonic()))
+        for index in forgotten:
+            name, args, _ = posted[index]
+            try:
+                answers[index] = self._link.call(name, args)
+            except StoreError as error:
+                answers[index] = error
+        return answers
+
+
+_COMING = object()
+"""Stands for an answer that is still to be read."""
 
 
 def _has_ended(connection: Any) -> bool:

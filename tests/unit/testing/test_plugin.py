@@ -43,7 +43,8 @@ def test_async_memory_queue(async_memory_queue, lara_queue_fake):
 
 
 def python(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    ours = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}  # those of this very run
+    environment = {**ours, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     return subprocess.run(
         [sys.executable, "-W", "error", *arguments],
         cwd=cwd or ROOT,

@@ -1,0 +1,165 @@
+"""Settlements whose answers are read later: ``prefetch`` on Redis."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from lara_queue import Queue
+from lara_queue.errors import StoreUnreachable
+from lara_queue.plans import Call
+from lara_queue.worker.posting import Posting
+from tests.conformance.servers import server
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture
+def queue(own_redis: str) -> Iterator[Queue]:
+    queue = Queue(own_redis, queue="q", appname=f"p{uuid.uuid4().hex[:8]}", prefix="_", prefetch=8)
+    yield queue
+    queue.clear()
+    queue.close()
+
+
+def test_every_job_is_run_once_and_gone(queue: Queue) -> None:
+    ran: list[int] = []
+    reserved: list[int] = []
+
+    @queue.handler
+    def handle(job: Any) -> None:
+        ran.append(job.data["n"])
+        if job.data["n"] % 8 == 7:  # seven of these eight are settled already, although nobody has read the answers
+            reserved.append(queue.reserved_size())
+
+    queue.bulk([("X", {"n": n}) for n in range(64)])
+    queue.listen(stop_when_empty=True, sleep=0)
+    assert ran == list(range(64))
+    assert queue.size() == 0
+    assert max(reserved) <= 3
+
+
+def test_what_fails_or_is_released_is_settled_at_once(queue: Queue) -> None:
+    @queue.handler(tries=2, backoff=0)
+    def handle(job: Any) -> None:
+        if job.data["n"] % 3 == 0:
+            raise ValueError
+        if job.data["n"] % 3 == 1 and job.attempts == 1:
+            job.release()
+
+    queue.bulk([("X", {"n": n}) for n in range(12)])
+    queue.listen(stop_when_empty=True, sleep=0)
+    assert (queue.size(), queue.failed.count()) == (0, 4)
+
+
+def test_who_listens_is_told_of_one_end_before_the_next_beginning(queue: Queue) -> None:
+    told: list[str] = []
+    queue.on("job.processed")(lambda event: told.append(f"end {event.job.data['n']}"))
+    queue.handler(lambda job: told.append(f"begin {job.data['n']}"))
+    queue.bulk([("X", {"n": n}) for n in range(4)])
+    queue.listen(stop_when_empty=True, sleep=0)
+    assert told == [f"{what} {n}" for n in range(4) for what in ("begin", "end")]
+
+
+def test_a_lost_lease_is_told(queue: Queue, own_redis: str) -> None:
+    lost: list[int] = []
+    queue.on("job.lease_lost")(lambda event: lost.append(event.job.data["n"]))
+
+    @queue.handler
+    def handle(job: Any) -> None:
+        if job.data["n"] == 0:  # somebody else has taken the second one meanwhile
+            with Redis.from_url(own_redis) as client:
+                key = f"{queue.key_prefix}queues:q:reserved"
+                members: list[bytes] = client.zrange(key, 0, -1)  # type: ignore[assignment]
+                client.zrem(key, next(body for body in members if b"i:1;" in body))
+
+    queue.bulk([("X", {"n": n}) for n in range(4)])
+    queue.listen(stop_when_empty=True, sleep=0)
+    assert lost == [1]
+
+
+def test_stopping_gives_back_what_was_not_begun_and_settles_the_rest(queue: Queue) -> None:
+    ran: list[int] = []
+
+    @queue.handler
+    def handle(job: Any) -> None:
+        ran.append(job.data["n"])
+        if len(ran) == 3:
+            queue.shutdown()
+
+    queue.bulk([("X", {"n": n}) for n in range(8)])
+    queue.listen(sleep=0)
+    assert ran == [0, 1, 2]
+    assert (queue.pending_size(), queue.reserved_size()) == (5, 0)
+    assert [job.data["n"] for job in queue.pending_jobs()] == [3, 4, 5, 6, 7]
+
+
+def test_a_server_that_has_forgotten_the_scripts(queue: Queue, own_redis: str) -> None:
+    @queue.handler
+    def handle(job: Any) -> None:
+        with Redis.from_url(own_redis) as client:
+            client.script_flush()
+
+    queue.bulk([("X", {"n": n}) for n in range(8)])
+    queue.listen(stop_when_empty=True, sleep=0)
+    assert queue.size() == 0
+
+
+def test_a_server_that_goes_away_while_answers_are_due(tmp_path: Path) -> None:
+    """Persistent, so that what was settled before stays so; what nobody knows about is settled again."""
+    with server(tmp_path, "--appendonly", "yes", "--appendfsync", "always") as redis:
+        queue = Queue(f"redis://127.0.0.1:{redis.port}/0", queue="q", prefetch=8)
+        ran: list[int] = []
+
+        @queue.handler
+        def handle(job: Any) -> None:
+            ran.append(job.data["n"])
+            if len(ran) == 5:
+                redis.stop()
+                redis.start()
+
+        queue.bulk([("X", {"n": n}) for n in range(16)])
+        queue.listen(stop_when_empty=True, sleep=0)
+        assert sorted(ran) == list(range(16))
+        assert queue.size() == 0
+        queue.close()
+
+
+class Away:
+    """A line whose answers never come."""
+
+    def post(self, name: str, args: tuple[Any, ...]) -> None:
+        pass
+
+    def collect(self) -> list[Any]:
+        return [StoreUnreachable("gone")]
+
+
+class Settling:
+    """A lifecycle that settles with one call, and notes it."""
+
+    def __init__(self) -> None:
+        self.settled: list[Any] = []
+
+    def settle(self, job: Any, outcome: Any) -> Any:
+        self.settled.append((yield Call(None, "delete", (job,))))
+        return True
+
+
+def test_what_nobody_answered_is_owed_and_settled_later() -> None:
+    lifecycle: Any = Settling()
+    posting = Posting(lifecycle, Away(), lambda effect: effect)
+    job: Any = "job"
+    outcome: Any = "outcome"
+    assert posting.send(job, outcome)
+    posting.collect()
+    assert list(posting.owed) == [(job, outcome)]
+    assert lifecycle.settled == []
+    posting.settle_owed()
+    assert lifecycle.settled == [Call(None, "delete", ("job",))]
+    assert not posting.owed
