@@ -71,6 +71,12 @@ def sync(job: Job) -> None:
     raise TimeoutError
 
 
+@queue.handler("Index")
+def index(job: Job) -> None:
+    """Pushed with debounce=…: only the newest of those that came in the window is run."""
+    print("  indexed", job.data["text"])
+
+
 def work(title: str) -> None:
     """Run what is due."""
     print(title)
@@ -92,6 +98,11 @@ def main() -> None:
     queue.bulk(["Charge"] * 4)
     work("four charges while the bank is closed:")
     print(f"  {queue.delayed_size()} wait until the breaker lets one try")
+
+    for text in ("draft", "final"):
+        queue.push("Index", {"page": 7, "text": text, "debounceId": 7}, debounce=0.2, debounce_id=7)
+    print("a page that is saved twice, indexed once, after it has been quiet for a moment:")
+    queue.listen(stop_when_empty_for=0.5, sleep=0.1)
 
     queue.push("Sync", {"dry": False})
     queue.push("Sync", {"dry": True})

@@ -53,6 +53,7 @@ EXPECTED: dict[str, list[str]] = {
         r"\('' is no job\):\n  before Import\n  import of customers.csv\n",
         r"  before Pay\n  paid 42\nfour charges",
         r"(  before Charge\n){2}  4 wait",
+        r"quiet for a moment:\n  before Index\n  indexed final\n",
         r"6 jobs wait",
     ],
     "sync_worker": [

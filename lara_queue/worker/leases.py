@@ -41,11 +41,19 @@ def due(held: Held, reservations: list[Reservation], retry_after: float, now: fl
     return [taken for taken, until in known if until - now <= retry_after * 2 / 3]
 
 
-def _note(core: WorkerCore, held: Held, renewed: list[Reservation], still: list[bool], until: float) -> None:
+def _note(
+    core: WorkerCore,
+    held: Held,
+    renewed: list[Reservation],
+    still: list[bool],
+    until: float,
+    in_hand: list[Reservation],
+) -> None:
+    left = {id(taken) for taken in in_hand}
     for taken, ours in zip(renewed, still, strict=True):
         # A lost lease is not asked for again: that would not bring it back.
         held[id(taken)] = (taken, until if ours else float("inf"))
-        if not ours:
+        if not ours and id(taken) in left:  # one that was settled meanwhile was not lost
             logger.warning(
                 "The lease of a job of queue %s was lost; another worker may run it too.",
                 taken.queue,
@@ -114,7 +122,7 @@ class LeaseThread:
         except StoreError as error:
             logger.warning("Leases could not be renewed: %s", error)
             return
-        _note(core, self._held, renewing, still, core.clock() + core.driver.retry_after)
+        _note(core, self._held, renewing, still, core.clock() + core.driver.retry_after, self._reservations())
 
 
 async def keep_leases(
@@ -135,4 +143,4 @@ async def keep_leases(
         except StoreError as error:
             logger.warning("Leases could not be renewed: %s", error)
             continue
-        _note(core, held, renewing, still, core.clock() + driver.retry_after)
+        _note(core, held, renewing, still, core.clock() + driver.retry_after, reservations())
