@@ -174,6 +174,8 @@ class Producer:
             uuid = yield from self._push(name, data, given, delay, claim.hidden, let_go)
             yield from claims.settle(claim, transaction, self.after_commit)
             return uuid
+        except GeneratorExit:
+            raise  # nobody drives this plan any more: what it holds runs out by itself, as after a crash
         except BaseException:
             yield from claims.drop(claim)
             raise

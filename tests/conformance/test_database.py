@@ -258,15 +258,18 @@ def test_a_signal_handler_may_raise_out_of_a_wait(url: str) -> None:
     def stop(*_: object) -> None:
         raise Stop
 
+    def rung_out_of_a_wait(after: float) -> None:
+        # It rings again: what is raised within a destructor or a callback is swallowed by Python.
+        signal.setitimer(signal.ITIMER_REAL, after, 1)
+        shell.run(_wait(driver))
+
     driver = opened(url)
     before = signal.signal(signal.SIGALRM, stop)
     try:
         for n in range(12):  # at every stage of it
             begun = time.monotonic()
             with pytest.raises(Stop):
-                # It rings again: what is raised within a destructor or a callback is swallowed by Python.
-                signal.setitimer(signal.ITIMER_REAL, 0.0005 * 2.0**n if n < 8 else 0.1, 1)
-                shell.run(_wait(driver))
+                rung_out_of_a_wait(0.0005 * 2.0**n if n < 8 else 0.1)
             signal.setitimer(signal.ITIMER_REAL, 0)
             assert time.monotonic() - begun < 5
             shell.run(driver.push("q", BODY))
