@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -163,3 +166,35 @@ def test_what_nobody_answered_is_owed_and_settled_later() -> None:
     posting.settle_owed()
     assert lifecycle.settled == [Call(None, "delete", ("job",))]
     assert not posting.owed
+
+
+WORKER = """
+import sys, time
+from lara_queue import Queue
+queue = Queue(sys.argv[1], queue="q", appname=sys.argv[2], prefix="_", prefetch=8, retry_after=2)
+out = open(sys.argv[3], "a", buffering=1)
+@queue.handler
+def handle(job):
+    out.write(f"{job.data['n']}\\n")
+    time.sleep(0.002)
+queue.listen(stop_when_empty_for=3, sleep=0.1, tries=0)
+"""
+
+
+def test_a_worker_killed_while_answers_are_due_loses_no_job(own_redis: str, tmp_path: Path) -> None:
+    app, out = f"p{uuid.uuid4().hex[:8]}", tmp_path / "ran"
+    out.touch()
+    with Queue(own_redis, queue="q", appname=app, prefix="_") as queue:
+        queue.bulk([("X", {"n": n}) for n in range(400)])
+        words = [sys.executable, "-c", WORKER, own_redis, app, str(out)]
+        for kill in (True, True, True, False):
+            begun = len(out.read_text().splitlines())
+            worker = subprocess.Popen(words)
+            if kill:
+                until = time.monotonic() + 20
+                while len(out.read_text().splitlines()) < begun + 60 and time.monotonic() < until:
+                    time.sleep(0.005)
+                worker.kill()
+            worker.wait(60)
+        assert {int(line) for line in out.read_text().split()} == set(range(400))
+        assert queue.size() == 0
