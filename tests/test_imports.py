@@ -22,7 +22,7 @@ LINES = 400
 # * ``dead_letters`` and ``inspection`` are parts of the two faces.
 # * ``application`` makes queues from what a Laravel application is configured with, so it lies on top of the faces.
 LAYERS: list[tuple[str, list[str]]] = [
-    ("basics", ["_version", "errors", "clock", "plans", "ports", "events", "options", "emitter", "pause"]),
+    ("basics", ["_version", "answers", "errors", "clock", "plans", "ports", "events", "options", "emitter", "pause"]),
     ("php", ["php"]),
     ("laravel", ["laravel", "cache.signals"]),
     ("lifecycle", ["lifecycle", "bus", "middleware", "job", "logs", "registry", "tracing"]),

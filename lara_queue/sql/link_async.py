@@ -7,12 +7,12 @@ that an error reaches only those it is about.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from typing import Any
 
+from lara_queue.answers import finished, resolve
 from lara_queue.errors import StoreUnreachable
 from lara_queue.plans import WAIT, Call, Effect, run_async
 from lara_queue.sql.database import Database
@@ -21,8 +21,6 @@ from lara_queue.sql.watching import LOOK, START, Watched, Watchers, waiting
 from lara_queue.sql.within import WITHIN, insert_within_async
 
 __all__ = ["AsyncSqlLink"]
-
-_PATIENCE = 10.0  # seconds that a cancelled call whose work must be undone waits for its answer
 
 
 class AsyncSqlLink:
@@ -86,9 +84,9 @@ class _Line:
         try:
             return await asyncio.shield(asked)
         except asyncio.CancelledError:
-            await _finished([asked])
+            await finished([asked])
             if asked.done() and asked.exception() is None:
-                await _finished([self.ask((undo_of(args[0]), *args[1:], asked.result()))])
+                await finished([self.ask((undo_of(args[0]), *args[1:], asked.result()))])
             raise  # what could not be undone comes right when the lease runs out
 
     async def wait(self, seconds: float, watched: Watched | None = None) -> bool:
@@ -108,7 +106,7 @@ class _Line:
             try:
                 return await asyncio.shield(started)
             except asyncio.CancelledError:
-                await _finished([started])  # the watcher must not be closed under the thread that opens it
+                await finished([started])  # the watcher must not be closed under the thread that opens it
                 raise
 
         try:
@@ -123,7 +121,7 @@ class _Line:
         if fd is None:
             return await asyncio.sleep(seconds)
         readable = self._loop.create_future()
-        self._loop.add_reader(fd, _tell, readable, None)
+        self._loop.add_reader(fd, resolve, readable, None)
         try:
             await asyncio.wait([readable], timeout=seconds)
         finally:
@@ -137,12 +135,12 @@ class _Line:
                 asked = [args for args, _ in basket]
                 answers = await self._loop.run_in_executor(self.thread, run_together, self._database, asked)
                 for (_, future), answer in zip(basket, answers, strict=True):
-                    _tell(future, answer)
+                    resolve(future, answer)
         except asyncio.CancelledError:  # with the loop; whoever waits must not wait for ever
             gone = StoreUnreachable(f"The connection to {self._database.where} was closed before it answered.")
             left, self._basket = self._basket, []
             for _, future in [*basket, *left]:
-                _tell(future, copy(gone))
+                resolve(future, copy(gone))
             raise
         finally:
             self._pump = None
@@ -155,27 +153,3 @@ class _Line:
         thread, self.thread = self.thread, ThreadPoolExecutor(1, thread_name_prefix="lara_queue-sql")
         await self._loop.run_in_executor(thread, self._database.close)
         thread.shutdown(wait=False)
-
-
-def _tell(future: asyncio.Future[Any], answer: Any) -> None:
-    if future.done():
-        return  # cancelled: nobody wants to know any more
-    if isinstance(answer, BaseException):
-        future.set_exception(answer)
-    else:
-        future.set_result(answer)
-
-
-async def _finished(futures: Sequence[asyncio.Future[Any]]) -> None:
-    """Wait until they are done, or for ten seconds, however often this task is cancelled meanwhile."""
-    until = time.monotonic() + _PATIENCE
-    while left := [future for future in futures if not future.done()]:
-        seconds = until - time.monotonic()
-        if seconds <= 0:
-            return
-        try:
-            await asyncio.wait(left, timeout=seconds)
-        except asyncio.CancelledError:
-            pass  # whoever waits here has one to raise already
-    for future in futures:
-        future.cancelled() or future.exception()  # seen, so nobody is told that it never was

@@ -22,6 +22,7 @@ from typing import Any
 from hiredis import pack_command
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
+from lara_queue.answers import finished, resolve
 from lara_queue.drivers.redis.links import Recipe, blocking_seconds, caused, command, command_with_source, translate
 from lara_queue.drivers.redis.lua import SCRIPTS
 from lara_queue.drivers.redis.reserving import undo
@@ -32,7 +33,6 @@ __all__ = ["AsyncRedisLink"]
 
 _IDLE = 1.0  # seconds after which a connection is looked at before it is used again: the server may have hung up
 _MOST = 500  # arguments in a merged call
-_PATIENCE = 10.0  # seconds that a cancelled reserve, or a close, waits for what was asked
 
 _MERGED = {"push": 0, "later": 0, "delete": 1, "release": 2, "give_back": 3}
 """Scripts whose calls can be merged, with the number of arguments for each character of the answer (0: no answer)."""
@@ -122,9 +122,9 @@ class _Line:
         try:
             return await asyncio.shield(asked)
         except asyncio.CancelledError:
-            await _finished([asked])
+            await finished([asked])
             if asked.done() and asked.exception() is None:
-                await _finished([self.ask(*call) for call in undo(args, asked.result())])
+                await finished([self.ask(*call) for call in undo(args, asked.result())])
             raise  # what could not be put back comes back when its lease runs out
 
     async def wait(self, seconds: float, keys: Sequence[bytes]) -> bool:
@@ -162,7 +162,7 @@ class _Line:
     async def close(self) -> None:
         """Close the connections when what was asked has been answered; a later call opens new ones."""
         if self._pump is not None:
-            await _finished([self._pump])
+            await finished([self._pump])
         connection, self._connection = self._connection, None
         waiting, self._waiting = self._waiting, []
         for one in [connection, *(free for free, _ in waiting)]:
@@ -248,7 +248,7 @@ def _merge(basket: Iterable[tuple[str, tuple[Any, ...], asyncio.Future[Any]]]) -
     order: dict[Any, None] = {}
     for name, args, future in basket:
         if name not in _MERGED:
-            plain.append(_Asked(name, args, partial(_tell, future)))
+            plain.append(_Asked(name, args, partial(resolve, future)))
             order[len(plain) - 1] = None
             continue
         place = (name, args[0])
@@ -283,42 +283,18 @@ def _merged(name: str, keys: Any, group: list[tuple[tuple[Any, ...], asyncio.Fut
         def tell(answer: Any, shares: list[tuple[asyncio.Future[Any], int]] = shares) -> None:
             if isinstance(answer, BaseException):
                 for future, _ in shares:  # to each an exception of his own, or their tracebacks would mix
-                    _tell(future, caused(copy(answer), answer.__cause__))
+                    resolve(future, caused(copy(answer), answer.__cause__))
                 return
             if not step:
                 for future, _ in shares:
-                    _tell(future, answer)
+                    resolve(future, answer)
                 return
             at = 0
             for future, length in shares:
-                _tell(future, answer[at : at + length])
+                resolve(future, answer[at : at + length])
                 at += length
 
         yield _Asked(name, (keys, tuple(argv)), tell)
-
-
-def _tell(future: asyncio.Future[Any], answer: Any) -> None:
-    if future.done():
-        return  # cancelled: nobody wants to know any more
-    if isinstance(answer, BaseException):
-        future.set_exception(answer)
-    else:
-        future.set_result(answer)
-
-
-async def _finished(futures: Sequence[asyncio.Future[Any]]) -> None:
-    """Wait until they are done, or for ten seconds, however often this task is cancelled meanwhile."""
-    until = time.monotonic() + _PATIENCE
-    while left := [future for future in futures if not future.done()]:
-        seconds = until - time.monotonic()
-        if seconds <= 0:
-            return
-        try:
-            await asyncio.wait(left, timeout=seconds)
-        except asyncio.CancelledError:
-            pass  # whoever waits here has one to raise already
-    for future in futures:
-        future.cancelled() or future.exception()  # seen, so nobody is told that it never was
 
 
 async def _has_ended(connection: Any) -> bool:
