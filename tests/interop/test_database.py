@@ -227,44 +227,25 @@ def spawn(database: DatabaseLaravel, face: Face, tmp_path: Path) -> Iterator[Cal
         worker.end()
 
 
-def test_two_python_workers_and_a_php_worker_run_each_job_once(
+def share_jobs(
     database: DatabaseLaravel, python: DatabasePython, spawn: Callable[..., PythonProcess]
-) -> None:
-    """In the journal mode that Laravel leaves SQLite in. Neither side is ever told "database is locked"."""
-    workers = [spawn(sleep=0.05, pause=0.002) for _ in range(2)]
-    for worker in workers:
-        worker.wait_until_ready()
-    php = database.start_worker()
-    php.wait_for("started")
-    pushed = python("bulk", [(f"{JOBS}Slow", {"milliseconds": 2, "n": n}) for n in range(150)])
-    until_empty(database)
+) -> tuple[int, int]:
+    """Two Python workers and one of PHP on one queue, until each has had its share; how many jobs there were, and how
+    often PHP was told "database is locked".
 
-    said = [worker.end(signal.SIGTERM) for worker in workers]
-    php.stop()
-    by_python = [[record["uuid"] for record in worker.handled()] for worker in workers]
-    by_php = [record["uuid"] for record in php.records().handled]
-    assert Counter(by_python[0] + by_python[1] + by_php) == Counter(pushed), "each job exactly once"
-    assert all(by_python), "both Python workers took their share"
-    assert by_php, "and so did PHP"
-    assert all("locked" not in text and "Traceback" not in text for text in said), said
-    assert php.records().of("exception") == []
-
-
-def test_in_wal_mode_only_laravels_own_weakness_is_left(
-    database: DatabaseLaravel, python: DatabasePython, spawn: Callable[..., PythonProcess]
-) -> None:
-    """A PHP worker may be told "database is locked" while it settles a job, as by another PHP worker, and run it again.
-
-    No job is lost, Python runs none twice, and Python is never told so.
+    No job is lost, Python runs none twice and is never told so. PHP runs one twice only if it was told so.
     """
-    database.sql("PRAGMA journal_mode=WAL")
     workers = [spawn(sleep=0.05, pause=0.002, retry_after=4) for _ in range(2)]
     for worker in workers:
         worker.wait_until_ready()
     php = database.start_worker(settings={"retry_after": 4})
     php.wait_for("started")
-    pushed = python("bulk", [(f"{JOBS}Slow", {"milliseconds": 2, "n": n}) for n in range(120)])
-    until_empty(database)
+    pushed: list[str] = []
+    deadline = time.monotonic() + 60
+    while len(pushed) < 120 or not (all(worker.handled() for worker in workers) and php.records().handled):
+        assert time.monotonic() < deadline, "somebody got no job in a minute"
+        pushed += python("bulk", [(f"{JOBS}Slow", {"milliseconds": 2, "n": n}) for n in range(60)])
+        until_empty(database)
 
     said = [worker.end(signal.SIGTERM) for worker in workers]
     php.stop()
@@ -274,9 +255,32 @@ def test_in_wal_mode_only_laravels_own_weakness_is_left(
     assert max(Counter(by_python).values()) == 1
     twice = {uuid for uuid, count in Counter(by_python + by_php).items() if count > 1}
     assert twice <= {*by_php}
-    locked = [record for record in php.records().of("exception") if "database is locked" in record["message"]]
+    exceptions = php.records().of("exception")
+    locked = [record for record in exceptions if "database is locked" in record["message"]]
+    assert exceptions == locked
     assert len(twice) <= len(locked)
     assert all("locked" not in text and "Traceback" not in text for text in said), said
+    return len(pushed), len(locked)
+
+
+def test_two_python_workers_and_a_php_worker_run_each_job_once(
+    database: DatabaseLaravel, python: DatabasePython, spawn: Callable[..., PythonProcess]
+) -> None:
+    """In the journal mode that Laravel leaves SQLite in.
+
+    PHP hardly ever finds the file locked where it cannot wait: only when a Python worker is put to sleep by the system
+    between two of the three locks that SQLite takes for one BEGIN EXCLUSIVE.
+    """
+    jobs, locked = share_jobs(database, python, spawn)
+    assert locked <= jobs // 30
+
+
+def test_in_wal_mode_only_laravels_own_weakness_is_left(
+    database: DatabaseLaravel, python: DatabasePython, spawn: Callable[..., PythonProcess]
+) -> None:
+    """A PHP worker may be told "database is locked" while it settles a job, as by another PHP worker, and run it again."""
+    database.sql("PRAGMA journal_mode=WAL")
+    share_jobs(database, python, spawn)
 
 
 def until_empty(database: DatabaseLaravel, seconds: float = 30) -> None:
