@@ -18,6 +18,7 @@ __all__ = [
     "BatchRow",
     "BatchStore",
     "Cache",
+    "DeletesMany",
     "Driver",
     "FailedJob",
     "FailedStore",
@@ -94,10 +95,7 @@ class Driver(Protocol):
     """True when payloads of this store carry ``id`` and ``attempts`` (Redis); false when columns do (database)."""
 
     def push(self, queue: str, body: bytes, *, delay: float = 0) -> Plan[str | None]:
-        """The store's own id for the job if it has one, after storing it to be due in ``delay`` seconds.
-
-        ``delay`` ≤ 0 makes it ready at once.
-        """
+        """The store's own id for the job if it has one, after storing it to be due in ``delay`` seconds (≤ 0: now)."""
         ...
 
     def push_many(self, queue: str, bodies: Sequence[tuple[bytes, float]]) -> Plan[None]:
@@ -148,6 +146,15 @@ class Driver(Protocol):
 
     def ping(self) -> Plan[None]:
         """Nothing, when the store answers; raises :class:`~lara_queue.errors.StoreUnreachable` otherwise."""
+        ...
+
+
+@runtime_checkable
+class DeletesMany(Protocol):
+    """A :class:`Driver` that can delete many jobs in one step."""
+
+    def delete_many(self, taken: Sequence[Reservation]) -> Plan[list[bool]]:
+        """For each job as :meth:`Driver.delete`, asked for with the first effect."""
         ...
 
 

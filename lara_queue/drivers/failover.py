@@ -16,7 +16,7 @@ from lara_queue.drivers.settings import DriverSettings
 from lara_queue.errors import ConfigurationError, StoreError
 from lara_queue.events import QueueFailedOver
 from lara_queue.plans import Call, Emit, Plan
-from lara_queue.ports import Driver, ListsQueues, Reservation, Sizes, State, Waiting
+from lara_queue.ports import DeletesMany, Driver, ListsQueues, Reservation, Sizes, State, Waiting
 
 __all__ = ["FailoverDriver", "QueueFailedOver", "open_store"]
 
@@ -97,6 +97,18 @@ class FailoverDriver:
     def delete(self, taken: Reservation) -> Plan[bool]:
         """As the first store does."""
         return self.first.delete(taken)
+
+    def delete_many(self, taken: Sequence[Reservation]) -> Plan[list[bool]]:
+        """As the first store does; one by one if it cannot do so at once."""
+        if isinstance(self.first, DeletesMany):
+            return self.first.delete_many(taken)
+        return self._delete_each(taken)
+
+    def _delete_each(self, taken: Sequence[Reservation]) -> Plan[list[bool]]:
+        held = []
+        for one in taken:
+            held.append((yield from self.first.delete(one)))
+        return held
 
     def release(self, taken: Reservation, *, delay: float = 0) -> Plan[bool]:
         """As the first store does."""

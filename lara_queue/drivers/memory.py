@@ -301,6 +301,13 @@ class MemoryDriver:
         """True when the job was still ours and is gone."""
         return bool((yield Call(self.link, "delete", (taken.queue, taken.receipt))))
 
+    def delete_many(self, taken: Sequence[Reservation]) -> Plan[list[bool]]:
+        """For each job, as :meth:`delete`."""
+        held = []
+        for one in taken:
+            held.append(bool((yield Call(self.link, "delete", (one.queue, one.receipt)))))
+        return held
+
     def release(self, taken: Reservation, *, delay: float = 0) -> Plan[bool]:
         """True when the job was still ours and is due again in ``delay`` seconds, this attempt counted."""
         due = self._clock() + max(0.0, delay)

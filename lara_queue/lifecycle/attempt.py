@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid as uuids
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lara_queue.cache.signals import count_exception, forget_exceptions
@@ -46,9 +46,9 @@ from lara_queue.lifecycle.decide import (
     out_of_attempts,
 )
 from lara_queue.plans import Emit, Handle, Plan
-from lara_queue.ports import Cache, Driver, FailedStore, Failure
+from lara_queue.ports import Cache, DeletesMany, Driver, FailedStore, Failure
 
-__all__ = ["Lifecycle", "Outcome"]
+__all__ = ["DONE", "Lifecycle", "Outcome"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,9 @@ class Outcome:
     max_tries: int | None = None
 
 
-_DONE = Outcome(Delete())
+DONE = Outcome(Delete())
+"""A job that went well and asked for nothing else."""
+
 _PROCESSING, _PROCESSED, _ATTEMPTED = JobProcessing.name, JobProcessed.name, JobAttempted.name
 
 
@@ -156,7 +158,7 @@ class Lifecycle:
             verdict_ = after_error(error, job.attempts, exceptions, rules, self.clock())
             return Outcome(verdict_, error, rules.max_tries)
         if job.wish is None:
-            return _DONE
+            return DONE
         return Outcome(job.wish, None, rules.max_tries)
 
     def settle(self, job: Job, outcome: Outcome) -> Plan[bool]:
@@ -181,6 +183,19 @@ class Lifecycle:
         if self.hears(_ATTEMPTED):
             yield Emit(JobAttempted(job, error))
         return held
+
+    def settle_done(self, jobs: Sequence[Job]) -> Plan[None]:
+        """Delete jobs that went well, which is the first effect; for when nobody listens to their ends."""
+        driver = self.driver
+        held: list[bool] = []
+        if isinstance(driver, DeletesMany):
+            held = yield from driver.delete_many([job.reservation for job in jobs])
+        else:
+            for job in jobs:
+                held.append((yield from driver.delete(job.reservation)))
+        for job, ours in zip(jobs, held, strict=True):
+            if not ours:
+                yield Emit(JobLeaseLost(job))
 
     def settle_stuck(self, job: Job) -> Plan[None]:
         """Record and delete a job whose handler did not end after its timeout, if it has no attempt left.

@@ -30,16 +30,16 @@ class AsyncSqlLink:
         self.database = database
         self._lines: dict[asyncio.AbstractEventLoop, _Line] = {}
 
-    async def call(self, name: str, args: tuple[Any, ...]) -> Any:
-        """What the script returns."""
+    def call(self, name: str, args: tuple[Any, ...]) -> Awaitable[Any]:
+        """What the script returns, awaited; a script is asked for now."""
         line = self._line()
         if name == WAIT:
-            return await line.wait(*args)
+            return line.wait(*args)
         if name == WITHIN:
-            return await insert_within_async(self.database, *args)
+            return insert_within_async(self.database, *args)
         if name == "close":
-            return await line.close()
-        return await line.run(args)
+            return line.close()
+        return line.run(args)
 
     async def together(self, calls: Sequence[Call]) -> list[Any]:
         """What the scripts return; the answer of one that failed is its error."""
@@ -69,7 +69,8 @@ class _Line:
 
     def run(self, args: tuple[Any, ...]) -> Awaitable[Any]:
         """The answer to come, taken back by its script's undo if nobody waits for it any more."""
-        return self._undoable(args) if undo_of(args[0]) is not None else self.ask(args)
+        asked = self.ask(args)
+        return self._undoable(args, asked) if undo_of(args[0]) is not None else asked
 
     def ask(self, args: tuple[Any, ...]) -> asyncio.Future[Any]:
         """The answer to come. Cancelling it changes nothing in the database: the script runs all the same."""
@@ -79,8 +80,7 @@ class _Line:
             self._pump = self._loop.create_task(self._run())
         return future
 
-    async def _undoable(self, args: tuple[Any, ...]) -> Any:
-        asked = self.ask(args)
+    async def _undoable(self, args: tuple[Any, ...], asked: asyncio.Future[Any]) -> Any:
         try:
             return await asyncio.shield(asked)
         except asyncio.CancelledError:

@@ -42,8 +42,8 @@ class Handlers:
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def run(self, job: Job) -> Any:
-        """What the last of the job's handlers returned.
+    async def run(self, job: Job, task: asyncio.Task[Any]) -> Any:
+        """What the last of the job's handlers returned; ``task`` is the one this runs in.
 
         Raises what a handler raised, :class:`~lara_queue.errors.JobTimeout` when its time was up, and
         :class:`~lara_queue.errors.Interrupted` when the worker must leave.
@@ -52,14 +52,18 @@ class Handlers:
         current_job.set(job)  # each job has a task, and so a context, of its own
         if self.core.forced:
             raise Interrupted
-        task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]  # this runs in one
         watched = timeout > 0
         if watched:
             self.deadlines.begin(task, timeout)
         result = None
         try:
             for handler in job.handlers:
-                result = await self._call(handler, job, timeout)
+                if handler.is_async:
+                    result = await handler.function(handler.argument(job))
+                else:
+                    result = await self._in_thread(handler, job, timeout)
+                    if inspect.isawaitable(result):
+                        result = await result
         except asyncio.CancelledError:
             if watched:
                 watched = False
@@ -72,12 +76,6 @@ class Handlers:
             if watched:
                 self.deadlines.end(task, timeout)
         return result
-
-    async def _call(self, handler: Handler, job: Job, timeout: float) -> Any:
-        if not handler.is_async:
-            result = await self._in_thread(handler, job, timeout)
-            return await result if inspect.isawaitable(result) else result
-        return await handler.function(handler.argument(job))
 
     async def _in_thread(self, handler: Handler, job: Job, timeout: float) -> Any:
         """Run a plain function in a thread. It cannot be stopped there: its timeout is reported when it ends."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import warnings
 from typing import Any
 
 import pytest
@@ -175,3 +177,8 @@ def test_a_loop_that_ends_tells_those_who_wait(mine: Server, client: Any) -> Non
     asyncio.run(work())
     client.client_unpause()
     assert len(seen) == 1
+    with warnings.catch_warnings():  # nobody has closed the connection, and Python says so
+        warnings.simplefilter("ignore", ResourceWarning)
+        seen.clear()
+        del driver
+        gc.collect()

@@ -101,6 +101,13 @@ class DatabaseDriver:
         """True when the job was still ours and is gone."""
         return bool((yield step(self.link, scripts.delete, self.table, [taken.receipt]))[0])
 
+    def delete_many(self, taken: Sequence[Reservation]) -> Plan[list[bool]]:
+        """For each job, as :meth:`delete`: in one transaction, and few statements."""
+        if not taken:
+            return []
+        held = yield step(self.link, scripts.delete, self.table, [one.receipt for one in taken])
+        return [bool(one) for one in held]
+
     def release(self, taken: Reservation, *, delay: float = 0) -> Plan[bool]:
         """True when the job was still ours; it is a new row now, behind all others, as Laravel makes one."""
         items = [(taken.receipt, self._due(delay))]

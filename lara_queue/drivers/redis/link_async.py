@@ -1,7 +1,7 @@
 """The asyncio link: what is asked in the same turn of the event loop travels in one write.
 
-A call is put into a basket. In the next turn one task, the pump, empties the basket onto one connection and reads the
-answers, while the next basket fills. Calls of one script on one queue that can be one call are: fifty deletes become
+A call is put into a basket, which is emptied onto one connection in the next turn; nobody waits for the answers to what
+was sent before. Calls of one script on one queue that can be one call are: fifty deletes become
 one script with fifty arguments, whose answer still says which lease had been lost. An answer, or an error, goes to the
 future of exactly the call it belongs to.
 
@@ -12,17 +12,18 @@ Nobody who asks touches the connection, so cancelling one who waits for an answe
 from __future__ import annotations
 
 import asyncio
-import time
+import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from copy import copy
 from functools import partial
 from typing import Any
 
 from hiredis import pack_command
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError
 
 from lara_queue.answers import finished, resolve
+from lara_queue.drivers.redis.channel import Channel, open_channel
 from lara_queue.drivers.redis.links import Recipe, blocking_seconds, caused, command, command_with_source, translate
 from lara_queue.drivers.redis.lua import SCRIPTS
 from lara_queue.drivers.redis.reserving import undo
@@ -31,11 +32,16 @@ from lara_queue.plans import WAIT, Call
 
 __all__ = ["AsyncRedisLink"]
 
-_IDLE = 1.0  # seconds after which a connection is looked at before it is used again: the server may have hung up
+logger = logging.getLogger("lara_queue")
+
+_IDLE = 1.0  # seconds after which a connection is listened to before it is used again: the server may have hung up
 _MOST = 500  # arguments in a merged call
 
 _MERGED = {"push": 0, "later": 0, "delete": 1, "release": 2, "give_back": 3}
 """Scripts whose calls can be merged, with the number of arguments for each character of the answer (0: no answer)."""
+
+Tell = Callable[[Any], None]
+_Basket = list[tuple[str, tuple[Any, ...], Tell]]
 
 
 class AsyncRedisLink:
@@ -51,16 +57,16 @@ class AsyncRedisLink:
         self._lines: dict[asyncio.AbstractEventLoop, _Line] = {}
         self._last: tuple[asyncio.AbstractEventLoop, _Line] | None = None
 
-    async def call(self, name: str, args: tuple[Any, ...]) -> Any:
-        """The command's answer."""
+    def call(self, name: str, args: tuple[Any, ...]) -> Awaitable[Any]:
+        """The command's answer, awaited; it is asked for now, but for ``wait`` and ``close``."""
         line = self._line()
         if name == WAIT:
-            return await line.wait(*args)
+            return line.wait(*args)
         if name == "close":
-            return await line.close()
+            return line.close()
         if name == "reserve":
-            return await line.reserve(args)
-        return await line.ask(name, args)
+            return line.reserve(args)
+        return line.ask(name, args)
 
     async def together(self, calls: Sequence[Call]) -> list[Any]:
         """The answers of several calls, in one round trip; the answer of a call that failed is its exception."""
@@ -89,7 +95,7 @@ class _Asked:
 
     __slots__ = ("args", "name", "tell")
 
-    def __init__(self, name: str, args: tuple[Any, ...], tell: Callable[[Any], None]) -> None:
+    def __init__(self, name: str, args: tuple[Any, ...], tell: Tell) -> None:
         self.name = name
         self.args = args
         self.tell = tell
@@ -101,24 +107,26 @@ class _Line:
     def __init__(self, loop: asyncio.AbstractEventLoop, recipe: Recipe) -> None:
         self._loop = loop
         self._recipe = recipe
-        self._basket: list[tuple[str, tuple[Any, ...], asyncio.Future[Any]]] = []
-        self._pump: asyncio.Task[None] | None = None
-        self._connection: Any = None
+        self._basket: _Basket = []
+        self._expected: deque[_Asked] = deque()
+        self._channel: Channel | None = None
+        self._opening: asyncio.Task[None] | None = None
         self._used = 0.0
         self._waiting: list[tuple[Any, float]] = []
-        self._unknown: list[_Asked] = []
 
     def ask(self, name: str, args: tuple[Any, ...]) -> asyncio.Future[Any]:
         """The answer to come."""
         future = self._loop.create_future()
-        self._basket.append((name, args, future))
-        if self._pump is None:
-            self._pump = self._loop.create_task(self._run())
+        self._basket.append((name, args, partial(resolve, future)))
+        if len(self._basket) == 1:
+            self._loop.call_soon(self._flush)
         return future
 
-    async def reserve(self, args: tuple[Any, ...]) -> Any:
+    def reserve(self, args: tuple[Any, ...]) -> Awaitable[Any]:
         """The answer of the reserve script. Cancelled, it first puts back what was taken."""
-        asked = self.ask("reserve", args)
+        return self._taken(args, self.ask("reserve", args))
+
+    async def _taken(self, args: tuple[Any, ...], asked: asyncio.Future[Any]) -> Any:
         try:
             return await asyncio.shield(asked)
         except asyncio.CancelledError:
@@ -150,7 +158,7 @@ class _Line:
         except (RedisError, OSError) as error:
             if connection is not None:
                 await connection.disconnect(nowait=True)
-            self._used = 0.0  # the other connection leads to the same place: look before it is used
+            self._used = 0.0  # the other connection leads to the same place: listen before it is used
             raise translate(error, self._recipe.where) from error
         except asyncio.CancelledError:
             if connection is not None:
@@ -161,140 +169,148 @@ class _Line:
 
     async def close(self) -> None:
         """Close the connections when what was asked has been answered; a later call opens new ones."""
-        if self._pump is not None:
-            await finished([self._pump])
-        connection, self._connection = self._connection, None
+        if self._basket or self._expected:
+            await finished([self.ask("PING", ())])  # answers come in order: with this one all have come
+        channel, self._channel = self._channel, None
         waiting, self._waiting = self._waiting, []
-        for one in [connection, *(free for free, _ in waiting)]:
-            if one is not None:
-                await one.disconnect()
+        if channel is not None:
+            await channel.close()
+        for free, _ in waiting:
+            await free.disconnect()
 
-    async def _run(self) -> None:
-        """Empty the basket until nothing is left in it."""
-        sent: list[_Asked] = []
+    def _flush(self) -> None:
+        """Send what is in the basket, in one write."""
+        channel = self._channel
+        if channel is not None and channel.is_ending:
+            channel = None  # it will say so; what is in the basket was not sent, so another may send it
+        if channel is None:
+            if self._opening is None:
+                self._opening = self._loop.create_task(self._open())
+        elif self._loop.time() - self._used > _IDLE:
+            # The server may have hung up. The loop hears of it in its next turn, and has done so in the one after.
+            self._used = self._loop.time()
+            self._loop.call_soon(self._loop.call_soon, self._send)
+        else:
+            self._send()
+
+    def _send(self) -> None:
+        channel = self._channel
+        if channel is None or channel.is_ending:
+            self._flush()
+            return
+        basket, self._basket = self._basket, []
+        able, packed = _packed(_merge(basket), command)
+        if able:
+            self._expected.extend(able)
+            self._used = self._loop.time()
+            channel.send(packed, len(able))
+
+    async def _open(self) -> None:
         try:
-            while self._basket:
-                basket, self._basket = self._basket, []
-                sent = _merge(basket)
-                await self._exchange(sent)
-        except asyncio.CancelledError as error:  # with the loop; whoever waits must not wait for ever
+            self._channel = await open_channel(self._recipe.make(), self._answered, self._ended)
+        except BaseException as error:
+            basket, self._basket = self._basket, []
+            for asked in _merge(basket):
+                asked.tell(self._translated(error))
+            if not isinstance(error, Exception):  # the loop ends; whoever waits must not wait for ever
+                raise
+        else:
+            self._send()
+        finally:
+            self._opening = None
+
+    def _answered(self, answer: Any) -> None:
+        """Hand an answer to the one it belongs to; an error, too."""
+        asked = self._expected.popleft()
+        if isinstance(answer, RedisError):
+            if isinstance(answer, NoScriptError) and asked.name in SCRIPTS and self._channel is not None:
+                # The server has forgotten the script, so it was not run: send its text.
+                self._expected.append(asked)
+                self._channel.send(pack_command(command_with_source(asked.name, asked.args)), 1)
+                return
+            answer = self._translated(answer)
+        try:
+            asked.tell(answer)
+        except Exception:
+            logger.exception("What was to be told of an answer failed.")
+
+    def _ended(self, error: BaseException) -> None:
+        """Tell those whose answers will not come."""
+        self._channel = None
+        expected, self._expected = self._expected, deque()
+        for asked in expected:
+            asked.tell(self._translated(error))
+
+    def _translated(self, error: BaseException) -> BaseException:
+        if isinstance(error, RedisError | OSError):
+            return caused(translate(error, self._recipe.where), error)
+        if isinstance(error, asyncio.CancelledError):
             gone = StoreUnreachable(f"The connection to Redis at {self._recipe.where} was closed before it answered.")
-            left, self._basket = self._basket, []
-            for asked in [*sent, *_merge(left)]:
-                asked.tell(caused(copy(gone), error))
-            await self._drop()
-            raise
-        finally:
-            self._pump = None
-
-    async def _exchange(self, sent: list[_Asked]) -> None:
-        """Send the commands in one write and hand out the answers; an error goes to those it is about."""
-        left = deque(sent)
-        try:
-            connection = await self._connected()
-            left, packed = _packed(sent, command)
-            await connection.send_packed_command(packed)
-            unknown = await self._hand_out(connection, left)
-            if unknown:  # the server has forgotten scripts, so these were not run: send the scripts' text
-                left, packed = _packed(unknown, command_with_source)
-                await connection.send_packed_command(packed)
-                await self._hand_out(connection, left)
-            self._used = time.monotonic()
-        except Exception as error:
-            await self._drop()
-            known = isinstance(error, RedisError | OSError)
-            for asked in [*left, *self._unknown]:
-                asked.tell(caused(translate(error, self._recipe.where), error) if known else error)
-        finally:
-            self._unknown = []
-
-    async def _hand_out(self, connection: Any, left: deque[_Asked]) -> list[_Asked]:
-        """Read an answer for each and hand it on; those whose script the server does not know are returned."""
-        where = self._recipe.where
-        unknown = self._unknown = []
-        while left:
-            try:
-                answer = await connection.read_response(disable_decoding=True)
-            except ResponseError as error:
-                if isinstance(error, NoScriptError) and left[0].name in SCRIPTS:
-                    unknown.append(left.popleft())
-                    continue
-                answer = caused(translate(error, where), error)
-            left.popleft().tell(answer)
-        return unknown
-
-    async def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.disconnect(nowait=True)
-
-    async def _connected(self) -> Any:
-        connection = self._connection
-        if connection is None:
-            connection = self._connection = self._recipe.make()
-        elif time.monotonic() - self._used > _IDLE and await _has_ended(connection):
-            await connection.disconnect(nowait=True)  # it connects again when it sends
-        return connection
+            return caused(gone, error)
+        return error
 
 
-def _merge(basket: Iterable[tuple[str, tuple[Any, ...], asyncio.Future[Any]]]) -> list[_Asked]:
+def _merge(basket: _Basket) -> list[_Asked]:
     """The commands to send for a basket of calls.
 
     Those that can be one are; they stand where the last of them stood in the basket, so that a lease renewed in the
     same turn in which its job is deleted is not found lost.
     """
-    sent: dict[Any, list[tuple[tuple[Any, ...], asyncio.Future[Any]]]] = {}
+    groups: dict[Any, list[tuple[tuple[Any, ...], Tell]]] = {}
     plain: list[_Asked] = []
     order: dict[Any, None] = {}
-    for name, args, future in basket:
+    last = group = None
+    for name, args, tell in basket:
         if name not in _MERGED:
-            plain.append(_Asked(name, args, partial(resolve, future)))
+            plain.append(_Asked(name, args, tell))
             order[len(plain) - 1] = None
+            last = None
             continue
         place = (name, args[0])
-        group = sent.setdefault(place, [])
-        order.pop(place, None)
-        order[place] = None
-        group.append((args[1], future))
+        if place != last or group is None:
+            group = groups.setdefault(place, [])
+            order.pop(place, None)
+            order[place] = None
+            last = place
+        group.append((args[1], tell))
     commands: list[_Asked] = []
     for place in order:
         if isinstance(place, int):
             commands.append(plain[place])
         else:
-            commands.extend(_merged(place[0], place[1], sent[place]))
+            commands.extend(_merged(place[0], place[1], groups[place]))
     return commands
 
 
-def _merged(name: str, keys: Any, group: list[tuple[tuple[Any, ...], asyncio.Future[Any]]]) -> Iterable[_Asked]:
+def _merged(name: str, keys: Any, group: list[tuple[tuple[Any, ...], Tell]]) -> Iterable[_Asked]:
     """One call for many, with a distribution of its answer."""
     step = _MERGED[name]
     while group:
         argv: list[Any] = []
-        shares: list[tuple[asyncio.Future[Any], int]] = []
         taken = 0
-        for own, future in group:
+        for own, _ in group:
             if argv and len(argv) + len(own) > _MOST:
                 break
             argv += own
-            shares.append((future, len(own) // step if step else 0))
             taken += 1
-        group = group[taken:]
+        part, group = group[:taken], group[taken:]
+        yield _Asked(name, (keys, tuple(argv)), partial(_share, step, part))
 
-        def tell(answer: Any, shares: list[tuple[asyncio.Future[Any], int]] = shares) -> None:
-            if isinstance(answer, BaseException):
-                for future, _ in shares:  # to each an exception of his own, or their tracebacks would mix
-                    resolve(future, caused(copy(answer), answer.__cause__))
-                return
-            if not step:
-                for future, _ in shares:
-                    resolve(future, answer)
-                return
-            at = 0
-            for future, length in shares:
-                resolve(future, answer[at : at + length])
-                at += length
 
-        yield _Asked(name, (keys, tuple(argv)), tell)
+def _share(step: int, part: list[tuple[tuple[Any, ...], Tell]], answer: Any) -> None:
+    """Tell each of those whose calls were merged its own part of the answer."""
+    if isinstance(answer, BaseException):
+        for _, tell in part:  # to each an exception of his own, or their tracebacks would mix
+            tell(caused(copy(answer), answer.__cause__))
+        return
+    at = 0
+    for own, tell in part:
+        if step:
+            length = len(own) // step
+            tell(answer[at : at + length])
+            at += length
+        else:
+            tell(answer)
 
 
 async def _has_ended(connection: Any) -> bool:
@@ -308,9 +324,9 @@ async def _has_ended(connection: Any) -> bool:
 
 def _packed(
     sent: Iterable[_Asked], word: Callable[[str, tuple[Any, ...]], tuple[Any, ...]]
-) -> tuple[deque[_Asked], list[bytes]]:
+) -> tuple[list[_Asked], bytes]:
     """Those that can be sent, and the bytes to send; whoever asked what no bytes can be made of is told so."""
-    able: deque[_Asked] = deque()
+    able: list[_Asked] = []
     pieces: list[bytes] = []
     for asked in sent:
         try:
@@ -319,4 +335,4 @@ def _packed(
             asked.tell(error)
         else:
             able.append(asked)
-    return able, [b"".join(pieces)]
+    return able, b"".join(pieces)
