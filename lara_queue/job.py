@@ -45,6 +45,7 @@ class Job(Mapping[str, Any]):
         "_view",
         "_wish",
         "connection",
+        "grown",
         "handlers",
         "on_keep_alive",
         "on_progress",
@@ -66,6 +67,7 @@ class Job(Mapping[str, Any]):
         self.rules: Rules | None = None  # the worker notes here what it has found out
         self.handlers: Sequence[Any] = ()
         self.services: Services | None = None  # what the plans around its handler may use
+        self.grown = False  # its handler has put jobs into its chain
         self.on_keep_alive: Callable[[Reservation], None] | None = None
         self.on_progress: Callable[[float, str], None] | None = None
 

@@ -252,11 +252,12 @@ def grow_chain(job: Job | None, jobs: Iterable[Any], *, in_front: bool) -> None:
     Raises :class:`~lara_queue.errors.InvalidPayload` outside a handler, and in that of a string job.
     """
     command = job.command if job is not None else None
-    if command is None:
+    if job is None or command is None:
         raise InvalidPayload("Only the handler of a job object has a chain to put jobs into; use chain() elsewhere.")
     new = [serialized(member_of(one)) for one in _flat(jobs)]
     now = list(chain_of(command).rest)
     command.__php_vars__[names.CHAINED] = [*new, *now] if in_front else [*now, *new]
+    job.grown = True
 
 
 def _nothing() -> Plan[None]:

@@ -1,7 +1,7 @@
 """The order of things around a handler, as ``Queue/CallQueuedHandler.php`` has it (protocol §6.5).
 
-For most jobs there is nothing around the handler, which is found out in a few look-ups; only a chain may still grow
-while it runs.
+For most jobs there is nothing around the handler, which is found out in a few look-ups (:func:`stands_alone`); only a
+chain may still grow while it runs (:func:`after_growing`).
 """
 
 from __future__ import annotations
@@ -19,31 +19,48 @@ from lara_queue.errors import PayloadError
 from lara_queue.laravel import names
 from lara_queue.middleware.base import Middleware, through
 from lara_queue.middleware.from_php import carried_by
-from lara_queue.php import PhpObject
 from lara_queue.plans import Emit, Handle, Plan
 
 if TYPE_CHECKING:
     from lara_queue.job import Job
 
-__all__ = ["around", "failed", "is_plain"]
+__all__ = ["after_growing", "around", "failed", "stands_alone"]
 
 _LATE_FREE = (11, 0)  # from here on a lock until processing is freed after the middleware, not before
 _ONCE = (13, 5)
 _CONTEXT = names.LOG_CONTEXT.encode()
 _TELLING = (
-    names.CHAINED,
     names.BATCH_ID,
-    names.MIDDLEWARE,
     names.DEBOUNCE_OWNER,
     names.UNIQUE_OWNER,
     names.CHAIN_CATCH_CALLBACKS,
     LISTENER_UNIQUE,
 )
+_WRAPPED = frozenset((names.CHAINED_BATCH, names.UNIQUE_BROADCAST_EVENT))
 
 
-def is_plain(job: Job, plans: Sequence[Middleware], said: Uniqueness | None) -> bool:
-    """True when nothing can stand around the job's handler: a string job without middleware."""
-    return job.command is None and not plans
+def stands_alone(job: Job) -> bool:
+    """True when a job whose handler brings nothing has itself no middleware, chain, batch or lock."""
+    command = job.command
+    if command is None:  # a string job: Laravel puts nothing around it
+        return True
+    raw = command.__php_vars__
+    if raw.get(names.CHAINED) or raw.get(names.MIDDLEWARE):
+        return False
+    for name in _TELLING:
+        if raw.get(name):
+            return False
+    if command.class_name in _WRAPPED:
+        return False
+    # Decoding the whole payload to look for one key would be the dearest thing done for most jobs.
+    return _CONTEXT not in job.raw_body or names.LOG_CONTEXT not in job.payload
+
+
+def after_growing(services: Services, job: Job) -> Plan[None]:
+    """What follows when the handler of a job that stood alone has given it a chain."""
+    command = job.command
+    if command is not None and command.__php_vars__.get(names.CHAINED) and not job.is_released and not job.has_failed:
+        yield from dispatch_next(services, job)
 
 
 def around(services: Services, job: Job, plans: Sequence[Middleware], said: Uniqueness | None) -> Plan[None]:
@@ -51,11 +68,6 @@ def around(services: Services, job: Job, plans: Sequence[Middleware], said: Uniq
     command = job.command
     if command is None:  # a string job: Laravel puts nothing around it
         yield from through(plans, job, lambda: _handle(services, job))
-        return
-    if not plans and said is None and _stands_alone(job, command):
-        yield Handle(job)
-        if command.__php_vars__.get(names.CHAINED) and not job.is_released and not job.has_failed:
-            yield from dispatch_next(services, job)  # the handler has given it a chain
         return
     if (yield from was_recorded(services, job)):  # delivered again after all was done
         job.delete()
@@ -94,18 +106,6 @@ def around(services: Services, job: Job, plans: Sequence[Middleware], said: Uniq
         if not _opens_batch(job):  # a chained batch has taken the rest of its chain with it
             yield from dispatch_next(services, job)
         yield from record_success(services, job)
-
-
-def _stands_alone(job: Job, command: PhpObject) -> bool:
-    """True when the job has no middleware, chain, batch or lock."""
-    said_by = command.__php_vars__.get
-    for name in _TELLING:
-        if said_by(name):
-            return False
-    if job.kind == "batch" or command.class_name == names.UNIQUE_BROADCAST_EVENT:
-        return False
-    # Decoding the whole payload to look for one key would be the dearest thing done for most jobs.
-    return _CONTEXT not in job.raw_body or names.LOG_CONTEXT not in job.payload
 
 
 def failed(services: Services, job: Job, error: BaseException, said: Uniqueness | None) -> Plan[None]:

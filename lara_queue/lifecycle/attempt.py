@@ -79,6 +79,7 @@ class Lifecycle:
         unhandled: what becomes of a job nobody handles.
         hears: whether anybody listens to the event of that name; what nobody listens to is not made.
         around: the plan that runs a job's handlers with what stands around them, or None when nothing does.
+        after_growing: the plan of what follows when a handler with nothing around it has given its job a chain.
         after_failure: the plan of what follows from a final failure, after it was recorded.
     """
 
@@ -94,6 +95,7 @@ class Lifecycle:
         unhandled: GiveBack | None,
         hears: Callable[[str], bool] = lambda _name: True,
         around: Callable[[Job], Plan[None] | None] = lambda _job: None,
+        after_growing: Callable[[Job], Plan[None]] | None = None,
         after_failure: Callable[[Job, BaseException], Plan[None]] | None = None,
     ) -> None:
         self.driver = driver
@@ -105,6 +107,7 @@ class Lifecycle:
         self.unhandled = unhandled
         self.hears = hears
         self.around = around
+        self.after_growing = after_growing
         self.after_failure = after_failure
 
     def attempt(self, job: Job) -> Plan[Outcome]:
@@ -128,7 +131,10 @@ class Lifecycle:
             yield Emit(JobProcessing(job))
             if job.wish is not None and job.is_deleted:  # by a listener
                 return Outcome(job.wish, None, rules.max_tries)
-        if exceeded(job.attempts, rules, self.clock()):
+        reservation = job.reservation
+        if (rules.retry_until is not None or reservation.attempts > rules.max_tries) and exceeded(
+            reservation.attempts, rules, self.clock()
+        ):
             verdict = out_of_attempts(job.name)
             return Outcome(verdict, verdict.error, rules.max_tries)
         try:
@@ -139,6 +145,8 @@ class Lifecycle:
             steps = self.around(job)
             if steps is None:
                 yield Handle(job)
+                if job.grown and self.after_growing is not None:
+                    yield from self.after_growing(job)
             else:
                 yield from steps
         except Interrupted:

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from lara_queue.errors import Interrupted, StoreError, StoreUnreachable
@@ -48,6 +48,7 @@ class AsyncWorker:
         self._settling = Settling(core, self._stir)
         self._taking = Taking(core, self._settling, self._stir)
         self._handlers = Handlers(core)
+        self._new_task: Callable[..., asyncio.Task[None]] = asyncio.Task  # what create_task() makes, but for a factory
         self._retry = delays(random.random)
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -55,6 +56,8 @@ class AsyncWorker:
         """Why it stopped. Cancelling the task that awaits this gives unfinished jobs back and passes on."""
         core = self.core
         self._loop = asyncio.get_running_loop()
+        if self._loop.get_task_factory() is not None:
+            self._new_task = self._loop.create_task
         signals = self._install()
         keeper = (
             asyncio.create_task(keep_leases(core, self._reservations, perform_async))
@@ -207,7 +210,7 @@ class AsyncWorker:
         self.core.begun(job)
         if self.core.hears(JobPopped.name):
             self.core.tell(JobPopped(job))
-        self._tasks[id(job)] = asyncio.create_task(self._one(job))
+        self._tasks[id(job)] = self._new_task(self._one(job), name="lara_queue job")
 
     async def _one(self, job: Job) -> None:
         """One job from attempt to settlement, which may still be on its way when this task has ended.

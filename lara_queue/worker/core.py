@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lara_queue.bus.pipeline import around, failed, is_plain
+from lara_queue.bus.pipeline import after_growing, around, failed, stands_alone
 from lara_queue.bus.services import Services
 from lara_queue.cache.signals import Signals, Snapshot
 from lara_queue.clock import Clock
@@ -106,6 +106,7 @@ class WorkerCore:
             unhandled=GiveBack(options.unhandled_delay) if options.unhandled == "release" else None,
             hears=self.hears,
             around=self._around,
+            after_growing=self._after_growing,
             after_failure=self._after_failure,
         )
         now = self.clock()
@@ -165,10 +166,14 @@ class WorkerCore:
             return None
         handler = job.handlers[0] if job.handlers else None
         plans, said = (handler.plans, handler.said) if handler is not None else ((), None)
-        if is_plain(job, plans, said):
-            return None
         job.services = services
+        if not plans and said is None and stands_alone(job):
+            return None
         return around(services, job, plans, said)
+
+    def _after_growing(self, job: Job) -> Plan[None]:
+        if self.parts.services is not None:
+            yield from after_growing(self.parts.services, job)
 
     def _after_failure(self, job: Job, error: BaseException) -> Plan[None]:
         if self.parts.services is not None:

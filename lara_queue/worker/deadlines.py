@@ -25,19 +25,25 @@ class Deadlines:
         self._rung: set[Task] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._at = 0.0
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def begin(self, task: Task, seconds: float) -> None:
         """Cancel the task in so many seconds, unless it has ended."""
-        loop = task.get_loop()
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = task.get_loop()
         due = loop.time() + seconds
-        self._running.setdefault(seconds, {})[task] = due
+        running = self._running.get(seconds)
+        if running is None:
+            running = self._running[seconds] = {}
+        running[task] = due
         if self._timer is None or due < self._at:
             self._set(loop, due)
 
     def end(self, task: Task, seconds: float) -> bool:
         """True when its time had run out; the cancellation, whether it was swallowed or not, is taken back."""
         self._running[seconds].pop(task, None)
-        if task not in self._rung:
+        if not self._rung or task not in self._rung:
             return False
         self._rung.discard(task)
         task.uncancel()

@@ -278,7 +278,7 @@ def test_two_python_workers_and_a_php_worker_run_each_job_once(
 def test_in_wal_mode_only_laravels_own_weakness_is_left(
     database: DatabaseLaravel, python: DatabasePython, spawn: Callable[..., PythonProcess]
 ) -> None:
-    """A PHP worker may be told "database is locked" while it settles a job, as by another PHP worker, and run it again."""
+    """A PHP worker may be told "database is locked" while it settles a job, as by another of PHP, and run it again."""
     database.sql("PRAGMA journal_mode=WAL")
     share_jobs(database, python, spawn)
 

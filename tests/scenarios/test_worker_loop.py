@@ -357,7 +357,7 @@ def test_rest_is_taken_after_each_job_and_the_job_is_settled_before_it(
     async def async_sleep(self: Any, seconds: float) -> None:
         import asyncio
 
-        while self._tasks:
+        while self._busy:
             await asyncio.sleep(0)
         rested.append((seconds, await face.queue.reserved_size()))
 
