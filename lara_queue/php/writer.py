@@ -31,6 +31,8 @@ _CONTAINERS = frozenset((PhpObject, dict, list))
 _array_keys: dict[object, str] = {}
 _property_keys: dict[object, str] = {}
 _classes: dict[str, str] = {}
+_STRINGS = tuple(f's:{size}:"' for size in range(256))
+"""How a string of so many bytes begins; writing a number takes longer than looking it up."""
 
 
 class _Unusual(Exception):
@@ -107,12 +109,16 @@ def _container(
         append(f"{head}a:{len(container)}:{{")
         items = enumerate(container)
     for key, value in items:
-        head = keys.get(key) or _learn_key(key, keys)
+        try:
+            head = keys[key]
+        except KeyError:
+            head = _learn_key(key, keys)
         kind = type(value)
         if kind is str:
             if not value.isascii():  # type: ignore[attr-defined]
                 value = _latin(value.encode)  # type: ignore[attr-defined]
-            append(f'{head}s:{len(value)}:"{value}";')  # type: ignore[arg-type]
+            size = len(value)  # type: ignore[arg-type]
+            append(f'{head}{_STRINGS[size]}{value}";' if size < 256 else f'{head}s:{size}:"{value}";')
         elif value is None:
             append(head + "N;")
         elif kind is int:
