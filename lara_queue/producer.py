@@ -186,7 +186,7 @@ class Producer:
             # The keys are checked by _payload().
             given = complete(name, {**common, **own} if own else common)  # type: ignore[typeddict-item]
             uuid = new_uuid()
-            delay = self.seconds(given.get("delay"))
+            delay = self.seconds(given["delay"]) if "delay" in given else None
             body = self._payload(name, data, given, uuid, context, moulds)
             made = _Made(body, delay, uuid, name, given.get("queue"))
             by_queue.setdefault(made.asked or self.default_queue, []).append(made)
@@ -257,7 +257,8 @@ class Producer:
         moulds: Moulds | None,
     ) -> bytes:
         """The payload, made in one of ``moulds`` if there is one for it; they must be for this very context."""
-        check_known(given)
+        if given:
+            check_known(given)
         if not isinstance(name, str):
             if data is not None or isinstance(name, type) or not is_model(type(name)):
                 raise InvalidPayload(
