@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol, TypedDict, TypeVar, cast, runtime_checkable
+from functools import partial
+from typing import Any, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
 
 from lara_queue.bus.events import JobSkipped
 from lara_queue.claims import Claim, Claims
@@ -17,11 +18,12 @@ from lara_queue.job import Job, current_job
 from lara_queue.laravel.binding import is_model, to_properties
 from lara_queue.laravel.build import build_payload, parse_version
 from lara_queue.laravel.context import LogContext, context_to_propagate
-from lara_queue.laravel.declared import declared_options
 from lara_queue.laravel.encrypter import Encrypter
 from lara_queue.laravel.json import encode_json
+from lara_queue.laravel.moulds import Moulds
 from lara_queue.plans import Call, Emit, Plan
 from lara_queue.ports import Driver
+from lara_queue.push_options import Delay, JobOptions, PushOptions, check_known, complete
 
 __all__ = ["Delay", "JobOptions", "Producer", "PushOptions"]
 
@@ -29,62 +31,7 @@ logger = logging.getLogger("lara_queue")
 
 T = TypeVar("T")
 
-Delay = float | timedelta | datetime | None
-"""Seconds, a span, or the moment when a job becomes due."""
-
-
-class JobOptions(TypedDict, total=False):
-    """What can be said about a job when it is pushed.
-
-    Keys:
-        queue: another queue's bare name.
-        tries: attempts; 0 for no limit.
-        backoff: seconds before a retry, or a list of them.
-        timeout: seconds an attempt may take.
-        max_exceptions: exceptions allowed.
-        fail_on_timeout: a timeout fails it at once.
-        retry_until: aware datetime or Unix time until which any number of attempts is allowed.
-        encrypted: encrypt the command, as ``ShouldBeEncrypted`` does; needs ``app_key``.
-        headers: further keys of the payload.
-        unique: push nothing while such a job is waiting or running, as ``ShouldBeUnique`` does: True, or what its
-            ``uniqueId`` says. Needs the queue's ``cache``; ``push`` then returns "" for a job that was not pushed.
-        unique_for: seconds after which its lock is free in any case; 0 for never.
-        debounce: seconds that a job waits for a newer one of its kind, which takes its place (``DebounceFor``).
-        debounce_id: what tells such jobs apart.
-        debounce_max_wait: seconds after the first of them at which one is due at once.
-        connection: a transaction of the program's own: SQLAlchemy's Connection or Session (AsyncConnection or
-            AsyncSession for ``AsyncQueue``). In a database queue the job is inserted in that transaction, on that
-            connection: others see it when it commits, and it never was when it rolls back. Into any other store it is
-            pushed when that transaction has been committed, before the commit returns, and not at all when it is
-            rolled back; if the push then fails, the commit raises StoreUnreachable although the data is saved. A unique
-            job's lock is free again after a rollback.
-    """
-
-    queue: str | None
-    tries: int | None
-    backoff: float | Sequence[float] | None
-    timeout: float | None
-    max_exceptions: int | None
-    fail_on_timeout: bool
-    retry_until: float | datetime | None
-    encrypted: bool
-    headers: Mapping[str, Any] | None
-    unique: bool | str | int
-    unique_for: float
-    debounce: float | None
-    debounce_id: object
-    debounce_max_wait: float | None
-    connection: Any
-
-
-class PushOptions(JobOptions, total=False):
-    """:class:`JobOptions`, and ``delay``: seconds, a timedelta, or the aware datetime when the job becomes due."""
-
-    delay: Delay
-
-
 _QUEUEING, _QUEUED = JobQueueing.name, JobQueued.name
-_KNOWN = sorted(PushOptions.__required_keys__ | PushOptions.__optional_keys__)
 
 
 @runtime_checkable
@@ -139,12 +86,14 @@ class Producer:
         self.claims: Claims | None = None
         """What unique and debounced jobs claim in the cache."""
         self.hooks: list[Callable[..., Mapping[str, Any] | None]] = []
+        self.moulds = Moulds(self._build)
+        """For the payloads of jobs that are pushed again and again, without log context."""
         self.after_commit: Any = None
         """The link that performs plans after a commit; see :mod:`lara_queue.drivers.after_commit`."""
 
     def push(self, name: Any, data: Any = None, options: PushOptions | None = None) -> Plan[str]:
         """The uuid of the job, after it was stored."""
-        given = _complete(name, options or {})
+        given = complete(name, options or {})
         if self.claims is not None and ("unique" in given or "debounce" in given):
             return (yield from self._push_claimed(self.claims, name, data, given))
         return (yield from self._push(name, data, given, self.seconds(given.get("delay"))))
@@ -226,19 +175,23 @@ class Producer:
 
     def bulk(self, jobs: Iterable[Any], options: PushOptions | None = None) -> Plan[list[str]]:
         """The uuids of many jobs, after they were stored in as few round trips as the store allows."""
+        common = options or PushOptions()
+        context = _context(current_job.get(), None)
+        # A context is the same for these jobs only.
+        moulds = self.moulds if context is None else Moulds(partial(self._build, context=context))
         by_queue: dict[str, list[_Made]] = {}
         uuids: list[str] = []
         for item in jobs:
             name, data, own = _entry(item)
-            # The keys are checked by payload().
-            given = _complete(name, {**(options or {}), **own})  # type: ignore[typeddict-item]
+            # The keys are checked by _payload().
+            given = complete(name, {**common, **own} if own else common)  # type: ignore[typeddict-item]
             uuid = new_uuid()
-            delay = self.seconds(given.get("delay"))
-            body = self.payload(name, data, given, uuid=uuid, delay=delay)
+            delay = self.seconds(given["delay"]) if "delay" in given else None
+            body = self._payload(name, data, given, uuid, context, moulds)
             made = _Made(body, delay, uuid, name, given.get("queue"))
             by_queue.setdefault(made.asked or self.default_queue, []).append(made)
             uuids.append(uuid)
-        transaction = (options or {}).get("connection")
+        transaction = common.get("connection")
 
         def store() -> Plan[None]:
             for queue, entries in by_queue.items():
@@ -291,37 +244,55 @@ class Producer:
         hidden: Mapping[str, Any] | None = None,
     ) -> bytes:
         """The payload's bytes; raises :class:`~lara_queue.errors.InvalidPayload` for what PHP could not read."""
-        unknown = sorted(set(given) - set(_KNOWN))
-        if unknown:
-            raise InvalidPayload(f"push() has no option {unknown[0]!r}; it takes {', '.join(_KNOWN)}.")
+        context = _context(current_job.get(), hidden)
+        return self._payload(name, data, given, uuid, context, self.moulds if context is None else None)
+
+    def _payload(
+        self,
+        name: Any,
+        data: Any,
+        given: PushOptions,
+        uuid: str,
+        context: LogContext | None,
+        moulds: Moulds | None,
+    ) -> bytes:
+        """The payload, made in one of ``moulds`` if there is one for it; they must be for this very context."""
+        if given:
+            check_known(given)
         if not isinstance(name, str):
             if data is not None or isinstance(name, type) or not is_model(type(name)):
                 raise InvalidPayload(
                     f"push() takes a job's name and data, or an instance of a typed job, not {name!r}."
                 )
             name, data = to_properties(name)
-        job = current_job.get()
-        return build_payload(
-            name,
-            data,
-            tries=given.get("tries"),
-            backoff=given.get("backoff"),
-            timeout=given.get("timeout"),
-            max_exceptions=given.get("max_exceptions"),
-            fail_on_timeout=given.get("fail_on_timeout", False),
-            retry_until=given.get("retry_until"),
-            queue=given.get("queue") or self.default_queue,
-            connection=self.connection,
-            encrypted=given.get("encrypted", False),
-            encrypter=self.encrypter,
-            headers=given.get("headers"),
-            context=_context(job, hidden),
-            uuid=uuid,
-            id=new_id() if self.driver.adds_id else None,
-            now=self.clock(),
-            version=self.version,
-            hooks=self.hooks,
-        )
+        id = new_id() if self.driver.adds_id else None
+        now = self.clock()
+        if moulds is not None and not self.hooks:
+            mould = moulds.find(name, given, id is not None)
+            if mould is not None:
+                body = mould.cast(data, uuid=uuid, id=id, now=now, encrypter=self.encrypter)
+                if body is not None:
+                    return body
+        return self._build(name, given, context=context, data=data, uuid=uuid, id=id, now=now)
+
+    def _build(self, name: str, given: PushOptions, **own: Any) -> bytes:
+        """The payload, built the general way; ``own`` is what is not decided by the options, and beats them."""
+        decided: dict[str, Any] = {
+            "tries": given.get("tries"),
+            "backoff": given.get("backoff"),
+            "timeout": given.get("timeout"),
+            "max_exceptions": given.get("max_exceptions"),
+            "fail_on_timeout": given.get("fail_on_timeout", False),
+            "retry_until": given.get("retry_until"),
+            "queue": given.get("queue") or self.default_queue,
+            "connection": self.connection,
+            "encrypted": given.get("encrypted", False),
+            "encrypter": self.encrypter,
+            "headers": given.get("headers"),
+            "version": self.version,
+            "hooks": self.hooks,
+        }
+        return build_payload(name, **{**decided, **own})
 
     def seconds(self, delay: Delay) -> float | None:
         """A delay in seconds, never negative; None for "at once". Mirrors ``InteractsWithTime::secondsUntil``."""
@@ -340,17 +311,6 @@ def _let_go(claims: Claims, claim: Claim) -> Plan[None]:
         yield from claims.drop(claim)
     except StoreError as error:
         logger.warning("The lock %s of a job that is not pushed after all could not be freed: %s", claim.key, error)
-
-
-def _complete(job: Any, given: PushOptions) -> PushOptions:
-    """The options, with what a typed job brings along where the caller says nothing."""
-    if isinstance(job, str):
-        return given
-    declared = declared_options(job)
-    if not declared:
-        return given
-    said = {name: value for name, value in given.items() if value is not None}
-    return {**declared, **said}  # type: ignore[typeddict-item]  # declared under the names of PushOptions
 
 
 def _context(job: Job | None, hidden: Mapping[str, Any] | None) -> LogContext | None:

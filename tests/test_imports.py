@@ -37,6 +37,7 @@ LAYERS: list[tuple[str, list[str]]] = [
             "schedule.face",
             "builders",
             "claims",
+            "push_options",
             "producer",
             "assembly",
             "figures",

@@ -31,6 +31,8 @@ from lara_queue.laravel.envelope import Envelope, decode_payload
 from lara_queue.laravel.json import encode_json
 from lara_queue.laravel.people import to_php
 from lara_queue.php import PhpObject, dumps
+from lara_queue.php.values import new_object
+from lara_queue.php.writer import dumps_plain
 
 __all__ = [
     "NEWEST",
@@ -48,6 +50,8 @@ Hook = Callable[[str | None, str | None, dict[str, Any]], Mapping[str, Any] | No
 (``createPayloadUsing``)."""
 
 Moment = datetime | timedelta | float
+
+_TEXT = frozenset((str,))
 
 
 class LaravelVersion(Enum):
@@ -192,17 +196,22 @@ def build_command(name: str, data: Any = None, *, batch_id: str | None = None) -
     >>> build_command("App\\\\Ping", {"n": 1})
     b'O:8:"App\\\\Ping":1:{s:1:"n";i:1;}'
     """
-    if type(data) is dict or data is None:
-        command: PhpObject = to_php(PhpObject(name, data))
+    if type(data) is dict and _TEXT.issuperset(map(type, data)):
+        given: Any = new_object(name, data)  # not a copy: it is only read
+    elif data is None or (isinstance(data, Mapping) and not isinstance(data, phpobject)):
+        given = PhpObject(name, data)
     elif isinstance(data, phpobject):  # a PhpObject is one
-        command = to_php(data)
-    elif isinstance(data, Mapping):
-        command = to_php(PhpObject(name, data))
+        given = data
     else:
         raise InvalidPayload(
             f"the data of an object job is a mapping of its properties, not {type(data).__name__}; "
             f'for a string job name its method, as in "{name}@fire".'
         )
+    if batch_id is None:
+        written = dumps_plain(given)  # what is plain is what to_php() would make of it
+        if written is not None:
+            return written
+    command: PhpObject = to_php(given)
     if batch_id is not None and names.BATCH_ID not in command:
         command.__php_vars__[names.BATCH_ID] = batch_id
     return dumps(command)

@@ -13,10 +13,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from lara_queue.errors import ConfigurationError
-from lara_queue.laravel.binding import default_of, fields_of, is_model, value_of
+from lara_queue.laravel.binding import Field, default_of, fields_of, is_model, value_of
 
 __all__ = ["declared_options", "job_options"]
 
@@ -66,11 +67,15 @@ def declared_options(job: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
         found.update(base.__dict__.get(_ATTRIBUTE, {}))
-    for field in fields_of(cls) if is_model(cls) else ():
-        if field.property_name not in _PROPERTIES:
-            continue
-        option, types = _PROPERTIES[field.property_name]
+    for field, option, types in _option_fields(cls):  # type: ignore[arg-type]  # to mypy a class is not Hashable
         value = value_of(job, field)
         if isinstance(value, types) and (option not in found or value != default_of(cls, field)):
             found[option] = value.value if isinstance(value, enum.Enum) else value
     return found
+
+
+@lru_cache(maxsize=1024)
+def _option_fields(cls: type[Any]) -> tuple[tuple[Field, str, tuple[type, ...]], ...]:
+    """The fields of a class that may be options, each with the option and the types of its values."""
+    fields = fields_of(cls) if is_model(cls) else ()
+    return tuple((field, *_PROPERTIES[field.property_name]) for field in fields if field.property_name in _PROPERTIES)

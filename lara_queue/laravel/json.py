@@ -2,7 +2,7 @@
 
 No spaces, ``/`` as ``\\/``, characters beyond ASCII raw but U+2028 and U+2029 escaped, floats with PHP's digits
 (``1.0`` is ``1``), an empty array ``[]`` whatever it was in Python. Nearly all of that is msgspec's work; what it
-would write differently (floats, keys that are ints, empty dicts, foreign types) takes the longer way through
+would write differently (whole floats, keys that are ints, empty dicts, foreign types) takes the longer way through
 :func:`_walk`.
 
 Mirrors ``ext/json/json_encoder.c`` and the flags of ``Queue/Queue.php`` ``createPayload``; protocol §1.3.
@@ -25,7 +25,7 @@ from lara_queue.errors import InvalidPayload
 from lara_queue.laravel.binding import is_model, to_mapping
 from lara_queue.php.floats import float_text
 
-__all__ = ["encode_json"]
+__all__ = ["encode_json", "encode_text"]
 
 _encode = msgspec.json.Encoder().encode
 _DEPTH = 512
@@ -33,27 +33,42 @@ _TOO_DEEP = "Maximum stack depth exceeded"
 _BIG = 2**63
 
 
-def encode_json(value: Any, *, escape_unicode: bool = False) -> bytes:
+def encode_json(value: Any, *, escape_unicode: bool = False, inside: int = 0) -> bytes:
     """The bytes PHP would write for ``value``.
 
     :param value: None, bool, int, float, str, UTF-8 bytes, lists and mappings of such; dates become what Carbon's
         ``jsonSerialize`` writes (UTC, microseconds, ``Z``), enums their value, models objects, UUIDs and decimals text.
     :param escape_unicode: write ``\\uXXXX`` beyond ASCII, as PHP does without flags (Laravel 8.81 and older,
         ``queue:retry``).
+    :param inside: how many arrays and objects are around it in the end; together they must not be too many.
     :raises InvalidPayload: text that is not UTF-8, INF and NAN, anything without a JSON form, more than 512 levels.
 
     >>> encode_json({"url": "a/b", "né": 1.0, "none": {}})
     b'{"url":"a\\\\/b","n\\xc3\\xa9":1,"none":[]}'
     """
     try:
-        written = _encode(value) if _simple(value, _DEPTH) else "".join(_walk(value, _DEPTH)).encode()
+        depth = _DEPTH - inside
+        written = _encode(value) if _simple(value, depth) else "".join(_walk(value, depth)).encode()
     except (UnicodeEncodeError, UnicodeDecodeError):
         raise InvalidPayload("Malformed UTF-8 characters, possibly incorrectly encoded") from None
     except RecursionError:
         raise InvalidPayload(_TOO_DEEP) from None
-    written = written.replace(b"/", b"\\/")
     if escape_unicode and not written.isascii():
-        return _ascii(written.decode()).encode()
+        return _ascii(written.replace(b"/", b"\\/").decode()).encode()
+    return _escaped(written)
+
+
+def encode_text(text: str) -> bytes:
+    """The bytes PHP would write for a string; for valid Unicode only, without surrogates.
+
+    >>> encode_text("a/b")
+    b'"a\\\\/b"'
+    """
+    return _escaped(_encode(text))
+
+
+def _escaped(written: bytes) -> bytes:
+    written = written.replace(b"/", b"\\/")
     if b"\xe2\x80" in written:
         written = written.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
     return written
@@ -66,6 +81,8 @@ def _simple(value: Any, depth: int) -> bool:
         return True
     if kind is int:
         return bool(-_BIG <= value < _BIG)
+    if kind is float:  # with digits on both sides of the point, and neither of them wants an exponent
+        return bool(1e-4 <= abs(value) < 1e15 and value % 1)
     if depth == 0:
         return False
     if kind is dict:
@@ -76,7 +93,7 @@ def _simple(value: Any, depth: int) -> bool:
     if kind is not list:
         return False
     for item in value:  # noqa: SIM110  # twice as fast as all()
-        if not _simple(item, depth - 1):
+        if not (type(item) is str or _simple(item, depth - 1)):
             return False
     return True
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import is_dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
@@ -26,12 +26,16 @@ from lara_queue.laravel.binding import bound_name, is_model, to_mapping
 from lara_queue.laravel.models import ModelIdentifier
 from lara_queue.laravel.zones import php_zone
 from lara_queue.php import PhpCustom, PhpEnum, PhpObject, PhpReference
-from lara_queue.php.values import PropertyKey, RawKey, SharedDict, SharedList, by_reference, new_object, unmangle
+from lara_queue.php.values import PropertyKey, SharedDict, SharedList, by_reference, new_object, unmangle
 
 __all__ = ["carbon", "to_php"]
 
 _SCALARS = frozenset((type(None), bool, int, float, str, bytes, PhpEnum, PhpCustom))
 _KEYS = frozenset((int, str, bytes, bool, type(None), float, PropertyKey))
+
+_Path = tuple[Any, ...]
+"""Where a value is: the path to what holds it, and its key there; empty at the top. Put into words only for an error.
+"""
 
 
 def to_php(value: Any) -> Any:
@@ -49,7 +53,7 @@ def to_php(value: Any) -> Any:
     '2024-01-01 00:00:00.000000'
     """
     try:
-        return _Form().of(value, "")
+        return _Form().of(value, ())
     except RecursionError:
         raise InvalidPayload("The value is nested too deeply to be pushed.") from None
 
@@ -75,28 +79,42 @@ class _Form:
     def __init__(self) -> None:
         self.made: dict[int, tuple[Any, Any]] = {}
 
-    def of(self, value: Any, path: str) -> Any:
+    def of(self, value: Any, path: _Path) -> Any:
         kind = type(value)
         if kind in _SCALARS:
             return value
         if kind is dict:
-            return {_key(key, path): self.of(item, f"{path}.{key}") for key, item in value.items()}
+            return self.mapping(value, path)
         if kind is list or kind is tuple:
-            return [self.of(item, f"{path}.{at}") for at, item in enumerate(value)]
+            return self.items(value, path)
         known = self.made.get(id(value))
         if known is not None:
             return known[1]
         if kind is PhpObject:
             made = self.keep(value, new_object(value.class_name, {}, by_reference(value)))
-            made.__php_vars__.update([(k, self.of(v, f"{path}.{_shown(k)}")) for k, v in value.__php_vars__.items()])
+            made.__php_vars__.update(
+                [
+                    (key, item if type(item) in _SCALARS else self.of(item, (path, key)))
+                    for key, item in value.__php_vars__.items()
+                ]
+            )
             return made
         return self.other(value, path)
+
+    def mapping(self, value: Mapping[Any, Any], path: _Path) -> dict[Any, Any]:
+        return {  # a call for each key and value would take three times as long
+            key if type(key) is str else _key(key, path): item if type(item) in _SCALARS else self.of(item, (path, key))
+            for key, item in value.items()
+        }
+
+    def items(self, value: Iterable[Any], path: _Path) -> list[Any]:
+        return [item if type(item) in _SCALARS else self.of(item, (path, at)) for at, item in enumerate(value)]
 
     def keep(self, value: Any, made: Any) -> Any:
         self.made[id(value)] = (value, made)  # the value too: its id must stay taken
         return made
 
-    def other(self, value: Any, path: str) -> Any:
+    def other(self, value: Any, path: _Path) -> Any:
         if isinstance(value, phpobject):  # made with the phpserialize package, where texts may be bytes
             foreign = self.keep(value, new_object(_decoded(value.__name__), {}))
             foreign.__php_vars__.update([(_decoded(k), self.of(v, path)) for k, v in value.__php_vars__.items()])
@@ -107,11 +125,11 @@ class _Form:
             return cell
         if isinstance(value, SharedList):
             items = self.keep(value, SharedList([], shared=value.shared, by_reference=value.by_reference))
-            items.extend(self.of(item, f"{path}.{at}") for at, item in enumerate(value))
+            items.extend(self.of(item, (path, at)) for at, item in enumerate(value))
             return items
         if isinstance(value, SharedDict):
             members = self.keep(value, SharedDict({}, shared=value.shared, by_reference=value.by_reference))
-            members.update({key: self.of(item, f"{path}.{_shown(key)}") for key, item in value.items()})
+            members.update({key: self.of(item, (path, key)) for key, item in value.items()})
             return members
         if isinstance(value, enum.Enum):
             return _enum(value, self, path)
@@ -131,26 +149,26 @@ class _Form:
             return self.model(value, path)
         return self.container(value, path)
 
-    def model(self, value: Any, path: str) -> Any:
+    def model(self, value: Any, path: _Path) -> Any:
         class_name = bound_name(type(value))
         if class_name is None:
-            return {_key(name, path): self.of(item, f"{path}.{name}") for name, item in to_mapping(value).items()}
+            return self.mapping(to_mapping(value), path)
         made = self.keep(value, PhpObject(class_name, {}))
-        filled = {key: self.of(item, f"{path}.{_plain_name(key)}") for key, item in to_mapping(value).items()}
+        filled = {key: self.of(item, (path, key)) for key, item in to_mapping(value).items()}
         made.__php_vars__.update(PhpObject(class_name, filled).__php_vars__)
         return made
 
-    def container(self, value: Any, path: str) -> Any:
+    def container(self, value: Any, path: _Path) -> Any:
         if isinstance(value, Mapping):
-            return {_key(key, path): self.of(item, f"{path}.{key}") for key, item in value.items()}
+            return self.mapping(value, path)
         if isinstance(value, Set):
             return [self.of(item, path) for item in _in_order(value)]
         if isinstance(value, (list, tuple, deque)):
-            return [self.of(item, f"{path}.{at}") for at, item in enumerate(value)]
+            return self.items(value, path)
         raise InvalidPayload(f"{_at(path)} is a {_type_name(value)}, which has no PHP form.")
 
 
-def _key(key: Any, path: str) -> Any:
+def _key(key: Any, path: _Path) -> Any:
     if type(key) in _KEYS:
         return key
     if isinstance(key, enum.Enum):
@@ -162,12 +180,12 @@ def _key(key: Any, path: str) -> Any:
     raise InvalidPayload(f"{_at(path)} has a {_type_name(key)} as a key; PHP's arrays have ints and strings.")
 
 
-def _enum(value: enum.Enum, form: _Form, path: str) -> Any:
+def _enum(value: enum.Enum, form: _Form, path: _Path) -> Any:
     class_name = bound_name(type(value))
     return form.of(value.value, path) if class_name is None else PhpEnum(class_name, value.name)
 
 
-def _moment(value: date | timedelta | tzinfo, path: str) -> PhpObject:
+def _moment(value: date | timedelta | tzinfo, path: _Path) -> PhpObject:
     if isinstance(value, datetime):
         if value.utcoffset() is None:
             raise InvalidPayload(
@@ -234,17 +252,19 @@ def _decoded(text: Any) -> Any:
     return text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else text
 
 
-def _shown(raw: RawKey) -> str:
-    """A property's plain name, for a path."""
-    return str(unmangle(raw)[0])
+def _shown(key: Any) -> str:
+    """A key or a property's plain name, for a path."""
+    if isinstance(key, PropertyKey):
+        return key.name
+    return str(unmangle(key)[0] if isinstance(key, (str, bytes)) else key)
 
 
-def _plain_name(key: Any) -> str:
-    return key.name if isinstance(key, PropertyKey) else str(key)
-
-
-def _at(path: str) -> str:
-    return f"The value at {path[1:]}" if path else "The value"
+def _at(path: _Path) -> str:
+    steps: list[str] = []
+    while path:
+        path, key = path
+        steps.append(_shown(key))
+    return f"The value at {'.'.join(reversed(steps))}" if steps else "The value"
 
 
 def _type_name(value: object) -> str:
