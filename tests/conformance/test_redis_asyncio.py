@@ -180,5 +180,6 @@ def test_a_loop_that_ends_tells_those_who_wait(mine: Server, client: Any) -> Non
     with warnings.catch_warnings():  # nobody has closed the connection, and Python says so
         warnings.simplefilter("ignore", ResourceWarning)
         seen.clear()
-        del driver
+        vars(driver.link)["_lines"].clear()
+        vars(driver.link)["_last"] = None
         gc.collect()
