@@ -19,20 +19,6 @@ from .world import World
 KEY = unique_key("U", "7", release=release_of(None))
 
 
-def told_by_handlers(queue: Any) -> Any:
-    """The queue, whose chains ask the handlers that are registered with it."""
-    queue._services.handlers_of = queue.registry.of
-    return queue
-
-
-@pytest.fixture
-def world(kind: Any) -> Any:
-    world = World(kind)
-    told_by_handlers(world.queue)
-    yield world
-    world.close()
-
-
 def owner_of(world: World, key: str = KEY) -> Any:
     return world.now(world.queue._drive(world.queue._cache.lock_owner(key)))
 
@@ -116,7 +102,6 @@ def test_a_follower_of_a_php_chain_says_its_id_and_how_long_its_lock_lasts(world
 )
 def test_each_laravel_has_its_own_names(kind: Any, version: Any, key: str, owner: str | None) -> None:
     world = World(kind, laravel_version=version)
-    told_by_handlers(world.queue)
     unique_u(world)
     first = to_u(world)
     world.listen(once=True, sleep=0)
@@ -131,7 +116,6 @@ def test_each_laravel_has_its_own_names(kind: Any, version: Any, key: str, owner
 def test_an_encrypted_chain(kind: Any) -> None:
     pytest.importorskip("cryptography")
     world = World(kind)
-    told_by_handlers(world.queue)
     unique_u(world)
     follower = dumps(PhpObject("U", {"id": "7"})).decode()
     first = world.push("A", {"chained": [follower]}, encrypted=True)
@@ -171,7 +155,6 @@ def test_what_nobody_here_says_to_be_unique_is_pushed_without_a_lock(world: Worl
 
 def test_without_a_cache_it_is_pushed_and_that_is_said_once(kind: Any, caplog: Any) -> None:
     world = World(kind, cache=None)
-    told_by_handlers(world.queue)
     unique_u(world)
     to_u(world)
     to_u(world)
@@ -184,7 +167,6 @@ def test_without_a_cache_it_is_pushed_and_that_is_said_once(kind: Any, caplog: A
 
 
 def chained(life: Life, **data: Any) -> None:
-    told_by_handlers(life.queue)
     for name in ("A", "Last"):
         life.handle(name)
     life.handle("U", unique=lambda job: job.data["id"])
