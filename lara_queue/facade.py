@@ -214,6 +214,7 @@ class QueueBase(Builders, Scheduled, KeepsResults, Figures):
             php_queue=php_queue,
             laravel_version=laravel_version,
         )
+        self._services.handlers_of = self.registry.of
         self._producer.claims = Claims(self._cache, self._services.release, clock, new_owner)
         self._scheduler = Scheduler(self._cache, queue, lambda *job: self._producer.push(*job), clock)
         self._start_results(results)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime, timezone
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from lara_queue.errors import PayloadError
 from lara_queue.events import JobAttempted, JobLeaseLost, JobProcessed, JobProcessing, JobReturned
 from lara_queue.job import Job, current_job
 
-__all__ = ["JobFilter", "JsonFormatter", "job_fields", "log_jobs"]
+__all__ = ["JobFilter", "JobLog", "JsonFormatter", "job_fields", "log_jobs"]
 
 PROCESSING: Final = "processing"
 """The status of a job whose handler runs."""
@@ -83,33 +83,76 @@ logger = logging.getLogger("lara_queue")
 logger.addFilter(JobFilter())  # of all our own records, wherever they are handled
 
 
-def log_jobs(emitter: Emitter | AsyncEmitter) -> None:
-    """Have a line at level INFO for each job that went well; the worker itself only logs those that did not.
+class JobLog:
+    """The writing of those lines, until :meth:`stop` or the end of a ``with`` block; made by :func:`log_jobs`."""
 
-    Parameters:
-        emitter: of the queue object: ``log_jobs(queue.emitter)``.
-    """
-    began: dict[int, float] = {}
+    def __init__(self, emitter: Emitter | AsyncEmitter) -> None:
+        self._emitter = emitter
+        self._began: dict[int, float] = {}
+        self._listeners: dict[str, Callable[[Any], None]] = {
+            JobProcessing.name: self._processing,
+            JobProcessed.name: self._processed,
+            JobAttempted.name: self._over,
+            JobReturned.name: self._over,
+            JobLeaseLost.name: self._over,
+        }
+        for earlier in _logs_of(emitter):
+            self._began |= earlier._began  # jobs in hand keep their beginning
+            earlier.stop()
+        for name, listener in self._listeners.items():
+            emitter.on(name, listener)
 
-    def processing(event: JobProcessing) -> None:
-        began[id(event.job)] = time.perf_counter()
+    def stop(self) -> None:
+        """Write no more; harmless when that was so already."""
+        for name, listener in self._listeners.items():
+            if listener in self._emitter.listeners(name):
+                self._emitter.remove_listener(name, listener)
+        self._began.clear()
 
-    def processed(event: JobProcessed) -> None:
+    def __enter__(self) -> JobLog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _processing(self, event: JobProcessing) -> None:
+        self._began[id(event.job)] = time.perf_counter()
+
+    def _processed(self, event: JobProcessed) -> None:
         job = event.job
         if job.has_failed:
             return  # which has its own line
-        since = began.get(id(job))
+        since = self._began.get(id(job))
         runtime = None if since is None else time.perf_counter() - since
         status = "released" if job.is_released else "success"
         logger.info("%r was processed", job, extra=job_fields(job, status=status, runtime=runtime))
 
-    def over(event: JobAttempted | JobReturned | JobLeaseLost) -> None:
-        began.pop(id(event.job), None)
+    def _over(self, event: JobAttempted | JobReturned | JobLeaseLost) -> None:
+        self._began.pop(id(event.job), None)
 
-    emitter.on(JobProcessing.name, processing)
-    emitter.on(JobProcessed.name, processed)
-    for name in (JobAttempted.name, JobReturned.name, JobLeaseLost.name):
-        emitter.on(name, over)
+
+def _logs_of(emitter: Emitter | AsyncEmitter) -> list[JobLog]:
+    """Those that are written now; the listeners themselves tell, so nothing else keeps an emitter alive."""
+    owners = [getattr(listener, "__self__", None) for listener in emitter.listeners(JobProcessed.name)]
+    return [owner for owner in owners if isinstance(owner, JobLog)]
+
+
+def log_jobs(emitter: Emitter | AsyncEmitter) -> JobLog:
+    """Have a line at level INFO for each job that went well; the worker itself only logs those that did not.
+
+    What it returns ends that: with its ``stop()``, or as a context manager. There is one line a job, however often this
+    is called for the same queue: each call takes the place of the one before.
+
+    Parameters:
+        emitter: of the queue object: ``log_jobs(queue.emitter)``.
+
+    >>> from lara_queue import Queue
+    >>> queue = Queue("memory://")
+    >>> with log_jobs(queue.emitter):
+    ...     queue.listen(stop_when_empty=True)
+    <StopReason.EMPTY: 'empty'>
+    """
+    return JobLog(emitter)
 
 
 _STANDARD: Final = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {

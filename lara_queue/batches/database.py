@@ -7,12 +7,13 @@ this one may end jobs of the same batch at once.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal
 
 from sqlalchemy import LargeBinary, Select, Table, Text, cast, delete, insert, literal, select, update
 
 from lara_queue.batches.rows import failed_ids, failed_text, with_failure, with_success
+from lara_queue.bus.told import with_told
 from lara_queue.errors import StoreError
 from lara_queue.plans import Plan
 from lara_queue.ports import BatchCounts, BatchRow
@@ -77,6 +78,10 @@ class DatabaseBatchStore:
     def cancel(self, id: str, at: int) -> Plan[None]:
         """Note when it was cancelled; it counts as finished, too."""
         yield step(self.link, set_times, self._table, id, {"cancelled_at": at, "finished_at": at})
+
+    def remember_told(self, id: str, kinds: Sequence[str], total_jobs: int) -> Plan[None]:
+        """Keep with the batch's options that callbacks of these kinds were called; see :mod:`lara_queue.bus.told`."""
+        yield step(self.link, change_options, self._table, id, tuple(kinds), total_jobs)
 
     def delete(self, id: str) -> Plan[bool]:
         """True when there was one and it is gone."""
@@ -155,6 +160,15 @@ def change_counts(
     }
     transaction.connection.execute(update(table).where(table.c.id == id).values(new))
     return counts
+
+
+def change_options(transaction: Transaction, table: Table, id: str, kinds: Sequence[str], total_jobs: int) -> None:
+    """Read the options under the row's lock and write them with the note."""
+    row = _first(transaction, _rows(transaction, table).where(table.c.id == id).with_for_update())
+    if row is None:
+        return
+    options = _wrapped(transaction, with_told(row.options, kinds, total_jobs))
+    transaction.connection.execute(update(table).where(table.c.id == id).values(options=options))
 
 
 def set_times(transaction: Transaction, table: Table, id: str, times: dict[str, int]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 from lara_queue.batches.rows import with_failure, with_success
+from lara_queue.bus.told import with_told
 from lara_queue.plans import Plan
 from lara_queue.ports import BatchCounts, BatchRow
 
@@ -71,6 +72,14 @@ class MemoryBatchStore:
         """Note when it was cancelled; it counts as finished, too."""
         yield from ()
         self._set(id, cancelled_at=at, finished_at=at)
+
+    def remember_told(self, id: str, kinds: Sequence[str], total_jobs: int) -> Plan[None]:
+        """Keep with the batch's options that callbacks of these kinds were called; see :mod:`lara_queue.bus.told`."""
+        yield from ()
+        with self._guard:
+            row = self._rows.get(id)
+            if row is not None:
+                self._rows[id] = replace(row, options=with_told(row.options, kinds, total_jobs))
 
     def delete(self, id: str) -> Plan[bool]:
         """True when there was one and it is gone."""

@@ -5,8 +5,11 @@ Mirrors ``Bus/Batch.php`` ``recordSuccessfulJob`` and ``recordFailedJob``; proto
 PHP counts a job again when it is delivered again after it was counted: its worker died before it could delete the job.
 With a cache, a note under the job's uuid is kept here right after the count, so that a second delivery is known
 (:func:`was_recorded`): it is neither run nor counted again, and what was still to be told is told. The moment between
-the count and the note remains, as does all of it without a cache; then only a batch whose jobs have all been counted
-already is protected, since its count is at zero.
+the count and the note remains.
+
+Without a cache the job is run again, and counted again as in PHP, unless the count is at zero already. Its callbacks
+do not come again: that they were called is kept with the batch (:mod:`lara_queue.bus.told`). The moment between the
+call and that note remains, too, since jobs and batches need not be in one store; the second call pushes the same uuid.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from lara_queue.bus.callbacks import call_back
 from lara_queue.bus.events import BatchCancelled, BatchFinished, BatchStarted
 from lara_queue.bus.keys import Release
 from lara_queue.bus.services import Services
+from lara_queue.bus.told import remember, told_of
 from lara_queue.errors import PhpUnserializeError, StoreError
 from lara_queue.php import loads
 from lara_queue.plans import Emit, Plan
@@ -106,9 +110,10 @@ def record_success(services: Services, job: Job) -> Plan[None]:
 def _after_success(services: Services, store: BatchStore, job: Job, row: BatchRow, counts: BatchCounts) -> Plan[None]:
     due = [PROGRESS]
     if counts.pending_jobs == 0:
+        due.append(THEN)
+    if counts.pending_jobs == 0 and THEN not in told_of(options_of(row), row.total_jobs):
         yield from store.mark_as_finished(row.id, int(services.clock()))
         yield Emit(BatchFinished(row.id, job))
-        due.append(THEN)
     if counts.all_have_run_once:
         due.append(FINALLY)
     if (yield from _call_all(services, job, row, due, None)):
@@ -187,29 +192,35 @@ def _store_for(services: Services, job: Job) -> BatchStore | None:
 def _call_all(
     services: Services, job: Job, row: BatchRow, due: Iterable[str], error: BaseException | None
 ) -> Plan[bool]:
-    """True when there was somebody to be told."""
+    """True when there was somebody to be told. What was called already, for a delivery before this one, is left out."""
     options = options_of(row)
-    found = [(kind, callback) for kind in due for callback in listed(options.get(kind))]
+    told = told_of(options, row.total_jobs)
+    found = [(kind, callback) for kind in due if kind not in told for callback in listed(options.get(kind))]
     if not found:
         return False
-    fresh = yield from services.need_batches("A batch").find(row.id)
+    store = services.need_batches("A batch")
+    fresh = yield from store.find(row.id)
     cancelled = fresh is not None and fresh.cancelled_at is not None
+    called = dict.fromkeys(kind for kind, _ in found if kind not in REPEATED)
     for kind, callback in found:
-        told = None if kind == FINALLY and services.release >= _FINALLY_WITHOUT_ERROR else error
+        tells = None if kind == FINALLY and services.release >= _FINALLY_WITHOUT_ERROR else error
         try:
             yield from call_back(
                 services,
                 callback,
                 f"batch {kind}",
                 batch_id=row.id,
-                message=None if told is None else str(told),
+                message=None if tells is None else str(tells),
                 cancelled=cancelled,
             )
         except StoreError as gone:
             if services.cache is None or (error is None and _is_last(job)):
                 logger.error("A callback (batch %s) of the batch %s could not be stored: %s", kind, row.id, gone)
+                called.pop(kind, None)
             else:
                 raise
+    if services.cache is None:  # else a note under the job's uuid tells, which costs no look into the table
+        yield from remember(store, row, tuple(called))
     return True
 
 

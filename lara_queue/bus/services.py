@@ -48,6 +48,7 @@ class Services:
         php_queue: a queue on which a PHP worker listens, for closures that only PHP can run; None when there is none.
         limiters: named rate limiters.
         hooks: what else goes into payloads.
+        handlers_of: the handlers that are registered for a job, or None when nobody knows them.
         clock, owner, uuid, id: the time in seconds, and fresh names.
     """
 
@@ -70,7 +71,9 @@ class Services:
     owner: Callable[[], str] = new_owner
     uuid: Callable[[], str] = new_uuid
     id: Callable[[], str] = new_id
+    handlers_of: Callable[[Job], Sequence[Any]] | None = None
     told_of_batches: bool = False
+    told_of_locks: bool = False
 
     def need_cache(self, what: str) -> Cache:
         """The cache; raises :class:`~lara_queue.errors.ConfigurationError` that says what wants it."""

@@ -18,16 +18,19 @@ from typing import TYPE_CHECKING, Any
 from lara_queue.bus.keys import UNIQUE, Release, debounce_key, unique_key, xxh128
 from lara_queue.bus.services import Services
 from lara_queue.errors import PayloadError
+from lara_queue.job import Job
 from lara_queue.laravel import names
 from lara_queue.laravel.command import property_of
+from lara_queue.php import PhpObject
 from lara_queue.plans import Plan
-from lara_queue.ports import Cache
+from lara_queue.ports import Cache, Reservation
 
 if TYPE_CHECKING:
-    from lara_queue.job import Job
+    from lara_queue.bus.dispatch import Ready
 
 __all__ = [
     "LISTENER_UNIQUE",
+    "OWNED",
     "Debounced",
     "Hold",
     "Uniqueness",
@@ -36,10 +39,13 @@ __all__ = [
     "free",
     "hidden_context",
     "hold_of",
+    "lock_of_next",
+    "seconds_of",
     "superseded",
 ]
 
-_OWNED: Release = (13, 24)
+OWNED: Release = (13, 24)
+"""From here on a job carries its lock's owner, and only that one frees it."""
 _FIRST_DISPATCH = ":first_dispatched_at"
 _TOKEN = string.ascii_letters + string.digits
 
@@ -108,6 +114,38 @@ def hold_of(job: Job, said: Uniqueness | None, services: Services) -> Hold | Non
     return Hold(key, owner if isinstance(owner, str) and owner else None, until)
 
 
+def lock_of_next(services: Services, command: PhpObject, following: Ready) -> Hold | None:
+    """The lock that a job takes when its turn in a chain comes; None when it is not known to be unique.
+
+    Its handler here tells, with ``unique=`` or ``unique_until_processing=``, or Laravel's wrapper of a unique broadcast
+    event. A class that only PHP knows cannot be asked. The wrapper of a listener is not itself unique for PHP, so in a
+    chain it takes no lock.
+
+    Parameters:
+        services: of the worker.
+        command: the job.
+        following: the same, ready to be pushed without a lock.
+    """
+    if command.class_name == names.CALL_QUEUED_LISTENER:
+        return None
+    if services.handlers_of is None and command.class_name != names.UNIQUE_BROADCAST_EVENT:
+        return None
+    taken = Reservation(following.queue, following.body, 0, None, 0)
+    job = Job(taken, connection=following.connection or services.connection, encrypter=services.encrypter)
+    handlers = () if services.handlers_of is None else services.handlers_of(job)
+    return hold_of(job, handlers[0].said if handlers else None, services)
+
+
+def seconds_of(command: PhpObject) -> float:
+    """Seconds for which the lock of a unique job is held at most, as its property ``uniqueFor`` says; 0 for no end.
+
+    >>> seconds_of(PhpObject("A", {"uniqueFor": 60})), seconds_of(PhpObject("A", {}))
+    (60, 0)
+    """
+    said = property_of(command, "uniqueFor")
+    return said if isinstance(said, int | float) and not isinstance(said, bool) and said > 0 else 0
+
+
 LISTENER_UNIQUE, _LISTENER_UNTIL_PROCESSING = "shouldBeUnique", "shouldBeUniqueUntilProcessing"
 
 
@@ -143,7 +181,7 @@ def hidden_context(key: str, owner: str, release: Release) -> dict[str, Any]:
     {'laravel_unique_job_key': 'laravel_unique_job:A:'}
     """
     said: dict[str, Any] = {names.UNIQUE_KEY: key}
-    if release >= _OWNED:
+    if release >= OWNED:
         said[names.UNIQUE_LOCK_OWNER] = owner
     return said
 

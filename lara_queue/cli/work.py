@@ -149,12 +149,12 @@ def _work(
     session.do(queue.driver.ping())  # a server that is not there is told now; one that goes away is waited for
     if metrics_port is not None:
         serve_metrics(queue, metrics_port + (parent.index if parent is not None else 0), queues.split(","))
-    if log_json and not quiet:
-        log_jobs(queue.emitter)
     if parent is not None:
         child = parent
         queue.emitter.once(WorkerLooping.name, lambda _event: child.ready())
     with contextlib.ExitStack() as listening:
+        if log_json and not quiet:
+            listening.enter_context(log_jobs(queue.emitter))
         if not quiet and (as_json or not log_json):
             listening.enter_context(Progress(queue, as_json=as_json, queues=queues))
             if not as_json and (parent is None or parent.index == 0):

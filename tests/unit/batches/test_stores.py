@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Literal, cast
 
 import pytest
@@ -13,9 +14,10 @@ from lara_queue.batches.connect import open_batch_store
 from lara_queue.batches.database import DatabaseBatchStore
 from lara_queue.batches.memory import MemoryBatchStore
 from lara_queue.batches.rows import decode_options, failed_ids, failed_text, ordered_uuid
+from lara_queue.bus.told import TOLD, told_of
 from lara_queue.drivers import open_driver
 from lara_queue.errors import ConfigurationError, StoreError, UnknownDriver
-from lara_queue.php import dumps
+from lara_queue.php import PhpObject, dumps
 from lara_queue.plans import Call, Plan
 from lara_queue.ports import BatchCounts, BatchRow, BatchStore
 from lara_queue.sql import Database, SyncSqlLink
@@ -104,6 +106,38 @@ def test_failures_are_counted_each_time_and_listed_once(bench: Bench) -> None:
     assert bench.do(bench.store.decrement_pending_jobs(id, "a")) == BatchCounts(2, 3)
     assert bench.row(id).failed_job_ids == ("b/c",)
     assert bench.do(bench.store.decrement_pending_jobs(id, "never failed")) == BatchCounts(1, 3)
+
+
+def test_what_was_told_is_kept_with_the_options_and_changes_nothing_else(bench: Bench) -> None:
+    """PHP reads the options as before; a closure in them has references and a NUL in its names."""
+    closure = PhpObject("Laravel\\SerializableClosure\\SerializableClosure", {"\0*\0own": "ünï ☃"})
+    options = {"then": [closure], "catch": [closure], "queue": "q"}
+    id = bench.made("Import", options)
+    bench.do(bench.store.increment_total_jobs(id, 2))
+    before = bench.row(id)
+    assert told_of(decode_options(before.options), 2) == frozenset()
+    store = cast(Any, bench.store)
+    bench.do(store.remember_told(id, ["then", "finally"], 2))
+    bench.do(store.remember_told(id, ["catch"], 2))
+    after = bench.row(id)
+    assert replace(after, options=before.options) == before
+    assert told_of(decode_options(after.options), 2) == {"then", "finally", "catch"}
+    assert told_of(decode_options(after.options), 3) == frozenset()
+    kept = decode_options(after.options)
+    del kept[TOLD]
+    assert dumps(kept) == before.options
+    bench.do(store.remember_told(id, ["then"], 3))
+    assert told_of(decode_options(bench.row(id).options), 3) == {"then"}
+    bench.do(store.remember_told("none", ["then"], 1))
+
+
+def test_options_that_cannot_be_read_are_left_as_they_are(bench: Bench) -> None:
+    id = ordered_uuid(NOW)
+    for options in (b'a:1:{s:4:"then";', b"a:0:{}"):
+        bench.do(bench.store.delete(id))
+        bench.do(bench.store.store(id, "", options, NOW))
+        bench.do(cast(Any, bench.store).remember_told(id, ["then"], 1))
+        assert bench.row(id).options == options
 
 
 def test_what_is_not_there_is_not_counted(bench: Bench) -> None:

@@ -3,7 +3,6 @@
 import enum
 import functools
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -325,83 +324,6 @@ def test_nested_models_of_all_depths_once() -> None:
     node = files["app/Data/Node.php"]
     assert "use SerializesModels;" in node
     assert "public readonly ?Node $next = null" in node
-
-
-def _unsupported() -> type[Any]:
-    @dataclass
-    class Odd:
-        value: complex
-
-    return Odd
-
-
-def _reserved() -> type[Any]:
-    @dataclass
-    class List:
-        value: int
-
-    return List
-
-
-def _bad_case() -> type[Any]:
-    @dataclass
-    class Cases:
-        value: Any = None
-
-    kind = enum.Enum("Kind", {"class": 1})
-    Cases.__annotations__["value"] = kind
-    return dataclass(Cases)
-
-
-def _bad_property() -> type[Any]:
-    @dataclass
-    class Odd:
-        value: int = field(metadata={"php": "two words"})
-
-    return Odd
-
-
-def _elsewhere() -> type[Any]:
-    @php_class("Other\\Jobs\\Far")
-    @dataclass
-    class Far:
-        value: int
-
-    return Far
-
-
-@pytest.mark.parametrize(
-    ("model", "said"),
-    [
-        (_unsupported, r"Odd\.value is of type complex, which PHP has no form for"),
-        (_reserved, r"no class named 'App\\\\Jobs\\\\List'|no class named 'List'"),
-        (_bad_case, r"Kind\.class cannot be a case"),
-        (_bad_property, r"'two words', which no PHP property can be"),
-        (_elsewhere, r"Where does Other\\Jobs\\Far belong"),
-    ],
-)
-def test_what_cannot_be_written(model: Callable[[], type[Any]], said: str) -> None:
-    with pytest.raises(ConfigurationError, match=said):
-        write(model())
-
-
-def test_two_models_of_one_class() -> None:
-    @php_class("App\\Jobs\\SendInvoice")
-    @dataclass
-    class Other:
-        a: int
-
-    with pytest.raises(ConfigurationError, match="both stand for App"):
-        write(SendInvoice, Other)
-
-
-def test_an_unknown_version_or_namespace() -> None:
-    queue = Queue("memory://")
-    queue.handler("A")(lambda job: None)
-    with pytest.raises(ConfigurationError, match=r"Classes can be written for PHP 7\.4, 8\.0"):
-        make_php(queue.registry, roots=ROOTS, target=(8, 4))
-    with pytest.raises(ConfigurationError, match="not a PHP namespace"):
-        make_php(queue.registry, roots=ROOTS, namespace="App Jobs")
 
 
 def test_the_same_handlers_give_the_same_files() -> None:

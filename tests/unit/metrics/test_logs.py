@@ -179,6 +179,55 @@ def test_a_line_for_each_job_that_went_well(face: Any, caplog: pytest.LogCapture
     assert all(0 <= each["job_runtime"] < 60 for each in told)
 
 
+def processed(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [made for made in caplog.records if "was processed" in made.getMessage()]
+
+
+def one_job(face: Any) -> None:
+    face.push("App\\Jobs\\X")
+    face.listen(stop_when_empty=True)
+
+
+def heard(face: Any) -> set[str]:
+    return set(face.queue.emitter.event_names())
+
+
+def test_it_ends_with_stop_and_leaves_no_listener(face: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "lara_queue")
+    face.queue.handler("App\\Jobs\\X")(lambda job: None)
+    before = heard(face)
+    log = log_jobs(face.queue.emitter)
+    one_job(face)
+    log.stop()
+    log.stop()
+    one_job(face)
+    assert (len(processed(caplog)), heard(face)) == (1, before)
+    with log_jobs(face.queue.emitter):
+        one_job(face)
+    one_job(face)
+    assert (len(processed(caplog)), heard(face)) == (2, before)
+
+
+def test_a_second_call_takes_the_place_of_the_first(face: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """One line a job; the first one's end is no end of the second."""
+    caplog.set_level(logging.INFO, "lara_queue")
+    logs = [log_jobs(face.queue.emitter)]
+
+    @face.queue.handler("App\\Jobs\\X")
+    def handle(job: Job) -> None:
+        logs.append(log_jobs(face.queue.emitter))  # even while a job is in hand, whose runtime is still told
+
+    one_job(face)
+    logs[0].stop()
+    one_job(face)
+    runtimes = [fields(made)["job_runtime"] for made in processed(caplog)]
+    assert len(runtimes) == 2
+    assert all(0 <= runtime < 60 for runtime in runtimes)
+    face.queue.emitter.remove_all_listeners("job.processed")
+    logs[-1].stop()
+    assert not heard(face) & {"job.processing", "job.attempted"}
+
+
 # -- JSON --------------------------------------------------------------------------------------------------------------
 
 

@@ -3,99 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import pytest
 
 from lara_queue import AsyncQueue, Job, Queue
-from lara_queue.cache.memory import MemoryCache
-from lara_queue.errors import ConfigurationError, StoreUnreachable
-from lara_queue.events import JobFailed
 from lara_queue.job import current_job
-from lara_queue.plans import Plan, run
-from lara_queue.results.keys import result_key
-from lara_queue.results.notes import wait_for, write
-from lara_queue.results.values import Result, decode
+from lara_queue.plans import run
+from lara_queue.results.notes import write
+from lara_queue.results.values import Result
 from lara_queue.testing import ManualClock
 from lara_queue.testing.shells import perform
-from tests.worker.faces import Face
+from tests.unit.results.bench import Bench, Case, Watched, bench, case
 
-Case = Literal["sync", "sync, async handlers", "async", "async, plain handlers"]
-
-
-class Watched(MemoryCache):
-    """A cache that remembers what was kept in it about jobs, and breaks when told to."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        super().__init__(clock)
-        self.kept: list[Result] = []
-        self.broken = False
-
-    def put(self, key: str, value: Any, seconds: float | None = None) -> Plan[None]:
-        if key.startswith("lara_queue:result:"):
-            if self.broken:
-                raise StoreUnreachable("the cache is away")
-            self.kept.append(decode(key.rpartition(":")[2], value))
-        yield from super().put(key, value, seconds)
-
-
-class Bench:
-    """A queue of one face; a case's handlers are made async where it says so."""
-
-    def __init__(self, case: Case, **options: Any) -> None:
-        self.clock = ManualClock()
-        self.cache = Watched(self.clock)
-        self.async_handlers = case in ("async", "sync, async handlers")
-        options = {"queue": "q", "cache": self.cache, "clock": self.clock, "results": 60, **options}
-        self.queue = Face("sync" if case.startswith("sync") else "async", **options)
-
-    def handler(self, name: str = "App\\J", **options: Any) -> Callable[[Callable[[Job], Any]], None]:
-        def register(function: Callable[[Job], Any]) -> None:
-            async def as_async(job: Job) -> Any:
-                return function(job)
-
-            def as_plain(job: Job) -> Any:
-                return function(job)
-
-            self.queue.handler(name, **options)(as_async if self.async_handlers else as_plain)
-
-        return register
-
-    def push(self, **options: Any) -> str:
-        return str(self.queue.push("App\\J", {}, **options))
-
-    def work(self, **options: Any) -> None:
-        for _ in range(5):  # a job put back by the last one in hand may be left for the next run
-            self.queue.listen(stop_when_empty=True, **options)
-            if not self.queue.size():
-                return
-
-    def now(self, uuid: str | None) -> Result:
-        """What is kept at this moment, read past the queue so that handlers may ask."""
-        return decode(uuid or "", run(self.cache.get(result_key(uuid or "")), perform))
-
-    @property
-    def states(self) -> list[str]:
-        return [one.state for one in self.cache.kept]
-
-
-@pytest.fixture(params=get_args(Case))
-def case(request: pytest.FixtureRequest) -> Case:
-    found: Case = request.param
-    return found
-
-
-@pytest.fixture
-def bench(case: Case) -> Iterator[Bench]:
-    logging.getLogger("lara_queue").setLevel(logging.CRITICAL)
-    made = Bench(case)
-    yield made
-    made.queue.close()
-    logging.getLogger("lara_queue").setLevel(logging.NOTSET)
+__all__ = ["bench", "case"]  # fixtures
 
 
 def test_pending_running_finished_forgotten(bench: Bench) -> None:
@@ -332,147 +255,3 @@ def test_a_cache_that_is_away_fails_no_job(case: Case, caplog: pytest.LogCapture
     assert (ran, bench.queue.size(), bench.queue.queue_failed()) == (["App\\J"], 0, [])
     assert "could not be kept: the cache is away" in caplog.text
     bench.queue.close()
-
-
-# -- opt-in ------------------------------------------------------------------------------------------------------------
-
-
-def test_for_one_handler_only(case: Case) -> None:
-    bench = Bench(case, results=None)
-    bench.handler("App\\J", results=60)(lambda job: 1)
-    bench.handler("App\\Other")(lambda job: 2)
-    uuid = bench.push()
-    other = bench.queue.push("App\\Other")
-    assert bench.queue.result(uuid).state == "unknown"  # nothing is noted at push: its handler may live elsewhere
-    bench.work()
-    assert (bench.queue.result(uuid).value, bench.queue.result(other)) == (1, Result(other))
-    bench.clock.advance(60)
-    assert bench.queue.result(uuid).state == "unknown"
-    bench.queue.close()
-
-
-def test_a_handler_inside_plain_middleware_keeps_its_result() -> None:
-    with Queue("memory://", cache="memory://") as queue:
-        queue.handler("App\\J", results=60, middleware=[lambda job, proceed: proceed() + 1])(lambda job: 1)
-        uuid = queue.push("App\\J")
-        queue.listen(stop_when_empty=True)
-        assert queue.result(uuid).value == 2
-
-
-def test_a_job_that_its_middleware_does_not_let_run_stays_pending() -> None:
-    def later(job: Job, proceed: Any) -> Any:
-        job.release(3600)
-        yield from ()
-
-    with Queue("memory://", cache="memory://", results=60) as queue:
-        queue.handler("App\\J", middleware=[later])(lambda job: 1)
-        uuid = queue.push("App\\J")
-        queue.listen(stop_when_empty=True)
-        assert queue.result(uuid).state == "pending"
-
-
-def test_a_handlers_own_time_beats_the_queues(case: Case) -> None:
-    bench = Bench(case)
-    bench.handler("App\\J", results=3600)(lambda job: 1)
-    uuid = bench.push()
-    bench.work()
-    bench.clock.advance(3599)
-    assert bench.queue.result(uuid).value == 1
-    bench.queue.close()
-
-
-def test_off_costs_nothing() -> None:
-    """No wrapped handler, no listener, no call to the cache."""
-    cache = Watched(ManualClock())
-    with Queue("memory://", cache=cache) as queue:
-        queue.handler("App\\J")(lambda job: "value")
-        assert queue.registry.around is None
-        assert not queue.emitter.hears(JobFailed.name)
-        uuid = queue.push("App\\J")
-        queue.listen(stop_when_empty=True)
-        assert cache.kept == []
-        assert queue.result(uuid).state == "unknown"
-
-
-@pytest.mark.parametrize("options", [{"results": 60}, {"results": 0, "cache": "memory://"}])
-def test_results_need_a_cache_and_a_time(options: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match="results="):
-        Queue("memory://", **options)
-
-
-def test_a_handler_that_wants_results_needs_them_too() -> None:
-    with pytest.raises(ConfigurationError, match=r"Queue\(cache=…\)"):
-        Queue("memory://").handler("App\\J", results=60)(lambda job: 1)
-    with pytest.raises(ConfigurationError, match="seconds"):
-        Queue("memory://", cache="memory://").handler("App\\J", results=-1)(lambda job: 1)
-    with pytest.raises(ConfigurationError, match=r"Queue\(cache=…"):
-        Queue("memory://").result("u")
-
-
-# -- waiting -----------------------------------------------------------------------------------------------------------
-
-
-class Passing:
-    """Lets time pass by moving the clock; ``then`` happens at the n-th time."""
-
-    def __init__(self, clock: ManualClock, then: dict[int, Callable[[], Any]]) -> None:
-        self.clock, self.then = clock, then
-        self.rests: list[float] = []
-
-    def call(self, name: str, args: tuple[Any, ...]) -> None:
-        assert name == "wait"
-        self.rests.append(args[0])
-        self.clock.advance(args[0])
-        self.then.get(len(self.rests), lambda: None)()
-
-
-def test_waiting_asks_ever_more_slowly_and_ends_with_the_job() -> None:
-    clock = ManualClock()
-    cache = MemoryCache(clock)
-    passing = Passing(clock, {12: lambda: run(write(cache, Result("u", "finished", value=5), 60), perform)})
-    assert run(wait_for(cache, "u", 60, clock, passing), perform).value == 5
-    assert passing.rests[:3] == [0.05, pytest.approx(0.075), pytest.approx(0.1125)]
-    assert len(passing.rests) == 12
-    assert max(passing.rests) == 1.0
-
-
-def test_waiting_ends_at_its_time_with_what_is_known() -> None:
-    clock = ManualClock()
-    cache = MemoryCache(clock)
-    run(write(cache, Result("u", "running", progress=0.5), 600), perform)
-    passing = Passing(clock, {})
-    assert run(wait_for(cache, "u", 5, clock, passing), perform).progress == 0.5
-    assert sum(passing.rests) == pytest.approx(5)
-
-
-def test_without_timeout_it_looks_once_and_with_none_for_ever() -> None:
-    clock = ManualClock()
-    cache = MemoryCache(clock)
-    passing = Passing(clock, {1000: lambda: run(write(cache, Result("u", "failed"), 60), perform)})
-    assert run(wait_for(cache, "u", 0, clock, passing), perform).state == "unknown"
-    assert passing.rests == []
-    assert run(wait_for(cache, "u", None, clock, passing), perform).state == "failed"
-    assert len(passing.rests) == 1000
-
-
-def test_a_blocking_wait_sees_what_a_worker_does_meanwhile() -> None:
-    with Queue("memory://", cache="memory://", results=60) as queue:
-        queue.handler("App\\J")(lambda job: "done")
-        uuid = queue.push("App\\J")
-        worker = threading.Thread(target=queue.listen, kwargs={"stop_when_empty": True})
-        worker.start()
-        assert queue.result(uuid, timeout=30).value == "done"
-        worker.join()
-
-
-async def test_an_awaited_wait_lets_the_worker_run() -> None:
-    async with AsyncQueue("memory://", cache="memory://", results=60) as queue:
-
-        @queue.handler("App\\J")
-        async def handle(job: Job) -> str:
-            return "done"
-
-        uuid = await queue.push("App\\J")
-        worker = asyncio.create_task(queue.listen(stop_when_empty=True))
-        assert (await queue.result(uuid, timeout=30)).value == "done"
-        await worker
