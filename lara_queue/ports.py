@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
+import msgspec
+
 from lara_queue.plans import Plan
 
 __all__ = [
@@ -33,8 +35,7 @@ __all__ = [
 State = Literal["pending", "delayed", "reserved"]
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(msgspec.Struct, frozen=True):
     """A job that is ours until ``expires_at``, or until we settle it.
 
     Attributes:

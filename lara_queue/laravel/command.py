@@ -12,6 +12,7 @@ from lara_queue.errors import DecryptError, PayloadError, PhpUnserializeError
 from lara_queue.laravel.encrypter import Encrypter
 from lara_queue.laravel.envelope import Envelope
 from lara_queue.php import PhpObject, loads
+from lara_queue.php.reader import loads_object
 
 __all__ = ["class_of", "command_bytes", "is_encrypted", "open_command", "property_of"]
 
@@ -33,7 +34,14 @@ def open_command(envelope: Envelope, encrypter: Encrypter | None = None) -> PhpO
     >>> open_command(Envelope.parse(body)).class_name
     'App\\\\Ship'
     """
-    value = loads(command_bytes(envelope, encrypter))
+    command = envelope.command
+    if command is not None and command.startswith(PLAIN):
+        try:
+            value = loads_object(command)
+        except UnicodeEncodeError:
+            raise _no_text() from None
+    else:
+        value = loads(command_bytes(envelope, encrypter))
     if isinstance(value, PhpObject):
         return value
     kind = type(value).__name__
@@ -51,10 +59,14 @@ def command_bytes(envelope: Envelope, encrypter: Encrypter | None = None) -> byt
         try:
             return command.encode()
         except UnicodeEncodeError:
-            raise PhpUnserializeError("the command is not valid UTF-8", 0) from None
+            raise _no_text() from None
     if not command:
         raise PayloadError(f"The command of {envelope.display_name} is empty.")
     return _decrypted(envelope, command, encrypter)
+
+
+def _no_text() -> PhpUnserializeError:
+    return PhpUnserializeError("the command is not valid UTF-8", 0)
 
 
 def _decrypted(envelope: Envelope, command: str, encrypter: Encrypter | None) -> bytes:

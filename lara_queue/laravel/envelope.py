@@ -10,12 +10,12 @@ Mirrors ``Queue/Jobs/Job.php`` (the accessors) and ``Queue/Worker.php`` ``calcul
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, NoReturn
 
 import msgspec
 
 from lara_queue.errors import PayloadError
+from lara_queue.laravel.loose import integer, php_number, seconds, text, truth
 from lara_queue.laravel.names import (
     ATTEMPTS,
     BACKOFF,
@@ -47,11 +47,8 @@ MAX_DEPTH = 512
 
 _NO_DATA = msgspec.Raw()
 _UNREAD: Any = object()
+_HANDLER = CALL_QUEUED_HANDLER.rpartition("\\")[2].encode()  # in a payload its backslashes are doubled
 _TOO_DEEP = f"The payload is nested more than {MAX_DEPTH} levels deep."
-
-_NUMERIC = re.compile(r"[ \t\n\r\v\f]*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?[ \t\n\r\v\f]*", re.ASCII)
-_LEADING_NUMBER = re.compile(r"[ \t\n\r\v\f]*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)", re.ASCII)
-_LONGEST_NUMBER = 400
 
 
 class Envelope(msgspec.Struct, eq=False, repr_omit_defaults=True, gc=False):
@@ -62,24 +59,24 @@ class Envelope(msgspec.Struct, eq=False, repr_omit_defaults=True, gc=False):
     ('Mail', 3, False, [1])
     """
 
+    # In the order of a payload, which msgspec finds its fields in.
+    _uuid: Any = msgspec.field(default=None, name=UUID)
+    _display_name: Any = msgspec.field(default=None, name=DISPLAY_NAME)
     job: str = ""
     """What PHP calls: ``Illuminate\\Queue\\CallQueuedHandler@call``, or a string job's ``Class@method``."""
-    _raw_data: msgspec.Raw = msgspec.field(default=_NO_DATA, name=DATA)
-    _uuid: Any = msgspec.field(default=None, name=UUID)
-    _id: Any = msgspec.field(default=None, name=ID)
-    _display_name: Any = msgspec.field(default=None, name=DISPLAY_NAME)
     _max_tries: Any = msgspec.field(default=None, name=MAX_TRIES)
     _max_exceptions: Any = msgspec.field(default=None, name=MAX_EXCEPTIONS)
     _fail_on_timeout: Any = msgspec.field(default=None, name=FAIL_ON_TIMEOUT)
     _backoff: Any = msgspec.field(default=None, name=BACKOFF)
-    _delay: Any = msgspec.field(default=None, name=DELAY)
     _timeout: Any = msgspec.field(default=None, name=TIMEOUT)
     _retry_until: Any = msgspec.field(default=None, name=RETRY_UNTIL)
-    _timeout_at: Any = msgspec.field(default=None, name=TIMEOUT_AT)
-    _created_at: Any = msgspec.field(default=None, name=CREATED_AT)
-    _pushed_at: Any = msgspec.field(default=None, name=PUSHED_AT)
-    _attempts: Any = msgspec.field(default=None, name=ATTEMPTS)
     _delete_when_missing_models: Any = msgspec.field(default=None, name=DELETE_WHEN_MISSING_MODELS)
+    _created_at: Any = msgspec.field(default=None, name=CREATED_AT)
+    _id: Any = msgspec.field(default=None, name=ID)
+    _attempts: Any = msgspec.field(default=None, name=ATTEMPTS)
+    _delay: Any = msgspec.field(default=None, name=DELAY)
+    _timeout_at: Any = msgspec.field(default=None, name=TIMEOUT_AT)
+    _pushed_at: Any = msgspec.field(default=None, name=PUSHED_AT)
     _body: Any = None
     _payload: Any = None
     _data: Any = None
@@ -91,20 +88,14 @@ class Envelope(msgspec.Struct, eq=False, repr_omit_defaults=True, gc=False):
         :param body: the payload's bytes, as the store had them.
         :raises PayloadError: not JSON, not an object, nested too deeply, or without a ``job``; says which.
         """
-        try:
-            envelope = _read(body)
-            if not body.isascii():
-                body.decode()  # members that were skipped must be text as well
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
-            envelope = _read_again(body, exc)
-        job = envelope.job
-        if not job:
-            _refuse_job(decode_payload(body))
+        envelope = _object_job(body) if _HANDLER in body else None
+        if envelope is None:
+            envelope = _any_job(body)
         envelope._body = body
         envelope._payload = None
         envelope._data = _UNREAD
-        if job != CALL_QUEUED_HANDLER:  # an object job's command is opened before its handler runs; here nothing is
-            data = envelope.data
+        if type(envelope) is _AnyJob and envelope.job != CALL_QUEUED_HANDLER:
+            data = envelope.data  # an object job's command is opened before its handler runs; here nothing is
             if len(body) > 2 * MAX_DEPTH:
                 _check_depth(data)
         return envelope
@@ -114,7 +105,7 @@ class Envelope(msgspec.Struct, eq=False, repr_omit_defaults=True, gc=False):
         """The ``data`` member as decoded, an object job's on first use; None when there is none."""
         data = self._data
         if data is _UNREAD:
-            data = self._data = _decode_data(self._raw_data, self._body)
+            data = self._data = self._decode_data()
         return data
 
     @property
@@ -131,12 +122,12 @@ class Envelope(msgspec.Struct, eq=False, repr_omit_defaults=True, gc=False):
     @property
     def uuid(self) -> str | None:
         """The UUID that the job keeps through all its attempts; None when the producer gave none."""
-        return _text(self._uuid)
+        return text(self._uuid)
 
     @property
     def id(self) -> str | None:
         """Redis: 32 random characters (Horizon: the uuid). None on other stores."""
-        return _text(self._id)
+        return text(self._id)
 
     @property
     def display_name(self) -> str:
@@ -147,17 +138,17 @@ class Envelope(msgspec.Struct, eq=False, repr_omit_defaults=True, gc=False):
     @property
     def max_tries(self) -> int | None:
         """Attempts allowed; 0 for no limit; None: as the worker says."""
-        return _integer(self._max_tries)
+        return integer(self._max_tries)
 
     @property
     def max_exceptions(self) -> int | None:
         """Exceptions allowed, or None."""
-        return _integer(self._max_exceptions)
+        return integer(self._max_exceptions)
 
     @property
     def fail_on_timeout(self) -> bool:
         """True when a timeout fails the job at once."""
-        return _truth(self._fail_on_timeout)
+        return truth(self._fail_on_timeout)
 
     @property
     def backoff(self) -> tuple[int, ...] | None:
@@ -171,7 +162,7 @@ class Envelope(msgspec.Struct, eq=False, repr_omit_defaults=True, gc=False):
             found = self._delay
             if found is None:
                 return None
-        return _seconds(found)
+        return seconds(found)
 
     @property
     def timeout(self) -> float | None:
@@ -193,7 +184,7 @@ class Envelope(msgspec.Struct, eq=False, repr_omit_defaults=True, gc=False):
     @property
     def attempts(self) -> int | None:
         """Attempts counted in the payload (Redis); None where the store counts them itself."""
-        return _integer(self._attempts)
+        return integer(self._attempts)
 
     @property
     def is_object_job(self) -> bool:
@@ -218,7 +209,64 @@ class Envelope(msgspec.Struct, eq=False, repr_omit_defaults=True, gc=False):
     @property
     def delete_when_missing_models(self) -> bool:
         """True when the job may vanish if one of its models does (13; earlier versions ask the class)."""
-        return _truth(self._delete_when_missing_models)
+        return truth(self._delete_when_missing_models)
+
+    @property
+    def says_nothing(self) -> bool:
+        """True when the payload leaves tries, backoff, timeouts and exceptions to handler and worker."""
+        return (
+            self._max_tries is None
+            and self._backoff is None
+            and self._delay is None
+            and self._timeout is None
+            and self._retry_until is None
+            and self._timeout_at is None
+            and self._max_exceptions is None
+            and not self._fail_on_timeout
+        )
+
+    def _of_command(self, key: str) -> str | None:
+        return None
+
+    def _decode_data(self) -> Any:
+        return decode_payload(self._body).get(DATA)
+
+
+class _Command(msgspec.Struct, gc=False):
+    command_name: Any = msgspec.field(default=None, name=COMMAND_NAME)
+    command: Any = msgspec.field(default=None, name=COMMAND)
+    batch_id: Any = msgspec.field(default=None, name=BATCH_ID)
+
+
+class _ObjectJob(Envelope):
+    """The envelope of an object job whose data are as they should be: these are read together with the rest."""
+
+    _of_data: _Command = msgspec.field(default_factory=_Command, name=DATA)
+
+    @property
+    def is_object_job(self) -> bool:
+        return True
+
+    @property
+    def command(self) -> str | None:
+        found = self._of_data.command
+        return found if type(found) is str else None
+
+    @property
+    def command_name(self) -> str | None:
+        found = self._of_data.command_name
+        return found if type(found) is str else None
+
+    @property
+    def batch_id(self) -> str | None:
+        found = self._of_data.batch_id
+        return (found if type(found) is str else None) or None
+
+
+class _AnyJob(Envelope):
+    """The envelope of any job; its data are decoded when they are asked for."""
+
+    _raw_data: msgspec.Raw = msgspec.field(default=_NO_DATA, name=DATA)
 
     def _of_command(self, key: str) -> str | None:
         if self.job != CALL_QUEUED_HANDLER:
@@ -231,82 +279,41 @@ class Envelope(msgspec.Struct, eq=False, repr_omit_defaults=True, gc=False):
         found = data.get(key)
         return found if type(found) is str else None
 
-
-def php_number(value: object) -> float | None:
-    """The number that PHP would see in a JSON value, or None when there is none.
-
-    :param value: a decoded JSON value; a numeric string counts, and so does a boolean.
-
-    >>> php_number("30"), php_number(1.5), php_number(True), php_number("soon"), php_number(None)
-    (30, 1.5, 1, None, None)
-    """
-    kind = type(value)
-    if kind is int or kind is float:
-        return value  # type: ignore[return-value]  # the line above has just said so
-    if kind is str:
-        return _numeric_text(value)  # type: ignore[arg-type]
-    if kind is bool:
-        return int(value)  # type: ignore[call-overload,no-any-return]
-    return None
+    def _decode_data(self) -> Any:
+        if self._raw_data is not _NO_DATA:
+            try:
+                return _decode(self._raw_data)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                pass  # the whole payload then says what is wrong, or copes with it
+        return decode_payload(self._body).get(DATA)
 
 
-def _numeric_text(text: str) -> float | None:
-    if len(text) > _LONGEST_NUMBER or _NUMERIC.fullmatch(text) is None:
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        return float(text)
-
-
-def _integer(value: object) -> int | None:
-    if type(value) is int:
-        return value
-    number = php_number(value)
-    if number is None or number != number or number in (float("inf"), float("-inf")):
-        return None
-    return int(number)
-
-
-def _text(value: object) -> str | None:
-    if type(value) is str:
-        return value or None
-    if type(value) is int:
-        return str(value)
-    return None
-
-
-def _truth(value: object) -> bool:
-    """PHP's ``(bool)``: the string "0" and empty arrays are false."""
-    return bool(value) and value != "0"
-
-
-def _seconds(value: object) -> tuple[int, ...]:
-    """The members of a backoff as PHP's ``explode(',', …)`` and ``(int)`` make them; a list is what some producers
-    send.
-    """
-    kind = type(value)
-    if kind is int:
-        return (value,)  # type: ignore[return-value]
-    if kind is str:
-        return tuple(_leading_integer(part) for part in value.split(","))  # type: ignore[attr-defined]
-    if kind is list:
-        return tuple(_integer(part) or 0 for part in value)  # type: ignore[attr-defined]
-    return (_integer(value) or 0,)
-
-
-def _leading_integer(text: str) -> int:
-    """PHP's ``(int) $text``: as far as it is a number, else 0."""
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    found = _LEADING_NUMBER.match(text[:_LONGEST_NUMBER])
-    return _integer(found[1]) or 0 if found else 0
-
-
-_read = msgspec.json.Decoder(Envelope).decode
+_read = msgspec.json.Decoder(_AnyJob).decode
+_read_object = msgspec.json.Decoder(_ObjectJob).decode
 _decode = msgspec.json.Decoder().decode
+
+
+def _object_job(body: bytes) -> Envelope | None:
+    """The envelope of an object job as producers write it; None when anything about it is odd."""
+    try:
+        envelope = _read_object(body)
+        if not body.isascii():
+            body.decode()  # members that were skipped must be text as well
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return envelope if envelope.job == CALL_QUEUED_HANDLER else None
+
+
+def _any_job(body: bytes) -> Envelope:
+    try:
+        envelope: Envelope = _read(body)
+        if not body.isascii():
+            body.decode()
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+        envelope = _read_again(body, exc)
+    if not envelope.job:
+        _refuse_job(decode_payload(body))
+    return envelope
 
 
 def _read_again(body: bytes, problem: Exception) -> Envelope:
@@ -318,16 +325,7 @@ def _read_again(body: bytes, problem: Exception) -> Envelope:
     payload = decode_payload(body)
     if type(payload.get(JOB)) is not str:
         _refuse_job(payload)
-    return msgspec.convert({key: value for key, value in payload.items() if key != DATA}, Envelope)
-
-
-def _decode_data(raw: msgspec.Raw, body: bytes) -> Any:
-    if raw is not _NO_DATA:
-        try:
-            return _decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            pass  # the whole payload then says what is wrong, or copes with it
-    return decode_payload(body).get(DATA)
+    return msgspec.convert({key: value for key, value in payload.items() if key != DATA}, _AnyJob)
 
 
 def decode_payload(body: bytes) -> dict[str, Any]:

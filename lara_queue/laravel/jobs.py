@@ -5,12 +5,6 @@ A view looks through these: ``data`` are the properties of the *inner* object, `
 serialized, and ``about`` is what the wrapper adds (the listener's class and method, the notification's channels and
 receivers, …).
 
-Properties of Laravel's traits are left out of ``data`` only when it is certain that they are Laravel's and say
-nothing: ``Queueable`` always brings ``connection``, ``queue``, ``delay``, ``middleware``, ``chained``,
-``chainConnection`` and ``chainQueue`` together, so when all of them are there, those with their default value (and
-``job``, null) are dropped; a chain is dropped, as it is in :attr:`JobView.chained`. A property set by the user, or
-by a class without that trait, is always kept.
-
 Nothing is decoded before it is asked for; name and kind come from the envelope. Protocol §1.6, §2.2.
 """
 
@@ -24,10 +18,11 @@ from lara_queue.laravel.closures import is_closure, read_closure
 from lara_queue.laravel.command import class_of, open_command, property_of
 from lara_queue.laravel.encrypter import Encrypter
 from lara_queue.laravel.envelope import Envelope
-from lara_queue.laravel.people import plain, plain_properties
+from lara_queue.laravel.people import plain
+from lara_queue.laravel.properties import properties
 from lara_queue.php import PhpObject
 
-__all__ = ["JobView", "Kind", "view"]
+__all__ = ["JobView", "Kind", "properties", "view"]
 
 Kind = Literal["job", "closure", "listener", "mailable", "notification", "broadcast", "artisan", "batch", "string"]
 
@@ -42,37 +37,6 @@ _KINDS: dict[str, Kind] = {
     names.CHAINED_BATCH: "batch",
 }
 _INNER: dict[Kind, str] = {"mailable": "mailable", "notification": "notification", "broadcast": "event"}
-
-_SIGNATURE = frozenset(
-    (
-        names.CONNECTION,
-        names.QUEUE,
-        names.DELAY,
-        names.MIDDLEWARE,
-        names.CHAINED,
-        names.CHAIN_CONNECTION,
-        names.CHAIN_QUEUE,
-    )
-)
-_NONE = type(None)
-_DEFAULTS: dict[str, tuple[type[Any], ...]] = {  # the type of the default; its value is the empty one of that type
-    names.JOB_WRAPPER: (_NONE,),
-    names.CONNECTION: (_NONE,),
-    names.QUEUE: (_NONE,),
-    names.MESSAGE_GROUP: (_NONE,),
-    names.GROUP: (_NONE,),
-    names.DEDUPLICATOR: (_NONE,),
-    names.DEBOUNCE_OWNER: (str, _NONE),
-    names.UNIQUE_OWNER: (str, _NONE),
-    names.DELAY: (_NONE,),
-    names.AFTER_COMMIT: (_NONE,),
-    names.MIDDLEWARE: (list,),
-    names.CHAINED: (list,),
-    names.CHAIN_CONNECTION: (_NONE,),
-    names.CHAIN_QUEUE: (_NONE,),
-    names.CHAIN_CATCH_CALLBACKS: (_NONE, list),
-}
-_CHAIN = (names.CHAINED, names.CHAIN_CONNECTION, names.CHAIN_QUEUE, names.CHAIN_CATCH_CALLBACKS)
 
 
 class JobView:
@@ -110,9 +74,10 @@ class JobView:
 
         Raises :class:`~lara_queue.errors.PayloadError` when it cannot be opened.
         """
-        if self._command is None and self.envelope.is_object_job:
-            self._command = open_command(self.envelope, self._encrypter)
-        return self._command
+        command = self._command
+        if command is None and self.envelope.is_object_job:
+            command = self._command = open_command(self.envelope, self._encrypter)
+        return command
 
     @property
     def data(self) -> dict[str, Any]:
@@ -125,9 +90,10 @@ class JobView:
         Raises :class:`~lara_queue.errors.PayloadError` when the command cannot be opened, and
         :class:`~lara_queue.errors.SignatureError` for a closure that the key at hand has not signed.
         """
-        if self._data is None:
-            self._data = self._read()
-        return self._data
+        data = self._data
+        if data is None:
+            data = self._data = self._read()
+        return data
 
     @property
     def inner(self) -> Any:
@@ -179,16 +145,20 @@ class JobView:
 
     def _find_kind(self) -> Kind:
         envelope = self.envelope
-        if not envelope.is_object_job:
-            return "string"
-        class_name = envelope.command_name or class_of(envelope.command or "")
-        return _KINDS.get(class_name or "", "job")
+        class_name = envelope.command_name
+        if not class_name:
+            if not envelope.is_object_job:
+                return "string"
+            class_name = class_of(envelope.command or "") or ""
+        return _KINDS.get(class_name, "job")
 
     def _read(self) -> dict[str, Any]:
-        command = self.command
+        command = self._command or self.command
         if command is None:
             return _string_data(self.envelope.data)
-        kind = self.kind
+        kind = self._kind or self.kind
+        if kind == "job":
+            return properties(command, self.envelope.batch_id)
         if kind in _INNER:
             inner = property_of(command, _INNER[kind])
             if kind == "notification":
@@ -244,46 +214,6 @@ def view(envelope: Envelope, encrypter: Encrypter | None = None) -> JobView:
     ('Legacy', 'string', {'n': 1})
     """
     return JobView(envelope, encrypter)
-
-
-def properties(command: PhpObject, batch_id: str | None = None) -> dict[str, Any]:
-    """An object's properties by plain name, as plain values, without what Laravel's traits leave at its default.
-
-    :param command: any object; of several private properties with the same plain name, the one its own class declares.
-    :param batch_id: the batch that the envelope names: the command's ``batchId`` then says nothing new.
-    """
-    raw = command.__php_vars__
-    data: dict[Any, Any] = plain_properties(command)
-    if raw.keys() >= _SIGNATURE:
-        for name, kinds in _DEFAULTS.items():
-            if name in raw and not raw[name] and type(raw[name]) in kinds:
-                data.pop(name, None)
-    if _is_chain(raw.get(names.CHAINED)):
-        for name in _CHAIN:
-            if name in raw:
-                data.pop(name, None)
-    if names.BATCH_ID in raw:
-        _drop_batch(command, data, batch_id)
-    return data
-
-
-def _drop_batch(command: PhpObject, data: dict[str, Any], batch_id: str | None) -> None:
-    """Leave out what Batchable brings: its private property, and the batch id where it is null or known already."""
-    raw = command.__php_vars__
-    mangled = [key for key in raw if isinstance(key, str) and key.startswith("\0") and key.endswith("\0fakeBatch")]
-    if mangled and raw[mangled[0]] is None:
-        data.pop(names.FAKE_BATCH, None)
-        if raw.get(names.BATCH_ID, "") is None:
-            data.pop(names.BATCH_ID, None)
-    if batch_id is not None and raw.get(names.BATCH_ID) == batch_id:
-        data.pop(names.BATCH_ID, None)
-
-
-def _is_chain(found: Any) -> bool:
-    """True for Laravel's own list of serialized commands."""
-    if not isinstance(found, list) or not found:
-        return False
-    return all(isinstance(link, str | bytes) and link[:2] in ("O:", b"O:") for link in found)
 
 
 def _artisan(command: PhpObject) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from lara_queue.laravel.zones import php_reading, zone_of
 from lara_queue.php import PhpCustom, PhpEnum, PhpObject, PhpReference
 from lara_queue.php.values import RawKey, new_object
 
-__all__ = ["ModelIdentifier", "plain", "plain_properties", "to_php"]
+__all__ = ["LEAF", "SCALARS", "ModelIdentifier", "array_inside", "leaf", "plain", "plain_properties", "to_php"]
 
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?", re.ASCII)
 _ARRAY_OBJECTS = frozenset(("ArrayObject", "ArrayIterator", "RecursiveArrayIterator"))
@@ -31,8 +31,10 @@ _COLLECTIONS = frozenset((names.COLLECTION, names.ELOQUENT_COLLECTION))
 _COLLECTION_SHAPE = {"\0*\0items", "\0*\0escapeWhenCastingToString"}
 _RELATIVE = ("special_type", "special_amount", "have_weekday_relative", "have_special_relative", "first_last_day_of")
 _REFERENCES = 64
-_LEAF = object()
-_SCALARS = frozenset((str, int, type(None), bool, float, bytes, PhpEnum, PhpCustom))
+LEAF = object()
+"""What :func:`leaf` says of an object that needs its neighbours."""
+SCALARS = frozenset((str, int, type(None), bool, float, bytes, PhpEnum, PhpCustom))
+"""The types of what is the same in PHP and in Python."""
 
 
 def plain(value: Any) -> Any:
@@ -80,16 +82,16 @@ class _Plain:
     def of(self, value: Any) -> Any:
         """What ``value`` becomes; a container comes empty and is filled by :meth:`finish`."""
         kind = type(value)
-        if kind in _SCALARS:
+        if kind in SCALARS:
             return value
         if kind is PhpReference:
             value = _seen_through(value)
             kind = type(value)
         if kind is PhpObject:
-            leaf = _leaf(value)
-            if leaf is not _LEAF:
-                return self.identifier(leaf) if type(leaf) is ModelIdentifier else leaf
-            inner = _array_inside(value)
+            made = leaf(value)
+            if made is not LEAF:
+                return self.identifier(made) if type(made) is ModelIdentifier else made
+            inner = array_inside(value)
             if inner is None:
                 return self.known(value) or self.start(value, new_object(value.class_name, {}))
             value = inner
@@ -111,7 +113,7 @@ class _Plain:
 
     def finish(self) -> None:
         """Fill the containers, and those inside, until nothing is left to do."""
-        todo, of, scalars = self.todo, self.of, _SCALARS  # most values are scalars: those are not worth a call
+        todo, of, scalars = self.todo, self.of, SCALARS  # most values are scalars: those are not worth a call
         while todo:
             source, target = todo.pop()
             if isinstance(target, list):
@@ -122,7 +124,7 @@ class _Plain:
             target.update([(key, item if type(item) in scalars else of(item)) for key, item in source.items()])
 
     def identifier(self, found: ModelIdentifier) -> ModelIdentifier:
-        if type(found.id) not in _SCALARS:
+        if type(found.id) not in SCALARS:
             object.__setattr__(found, "id", self.of(found.id))
         return found
 
@@ -135,24 +137,24 @@ def _seen_through(value: Any) -> Any:
     return value
 
 
-def _leaf(value: PhpObject) -> Any:
-    """What an object becomes when it needs none of its neighbours; ``_LEAF`` when it does."""
+def leaf(value: PhpObject) -> Any:
+    """What an object becomes when it needs none of its neighbours; ``LEAF`` when it does."""
     raw = value.__php_vars__
     if "timezone_type" in raw:
         when = _date(raw) if "date" in raw else _zone(raw) if len(raw) == 2 else None
-        return _LEAF if when is None else when
+        return LEAF if when is None else when
     if "invert" in raw and "days" in raw:
         interval = _interval(raw)
-        return _LEAF if interval is None else interval
+        return LEAF if interval is None else interval
     class_name = value.class_name
     if class_name == names.MODEL_IDENTIFIER:
         return _identifier(raw)
     if class_name == names.STRINGABLE and isinstance(text := raw.get("\0*\0value"), str):
         return text
-    return _LEAF
+    return LEAF
 
 
-def _array_inside(value: PhpObject) -> list[Any] | dict[Any, Any] | None:
+def array_inside(value: PhpObject) -> list[Any] | dict[Any, Any] | None:
     """The array that an object is a dress for: a collection, an ArrayObject; None for any other object."""
     raw = value.__php_vars__
     class_name = value.class_name
@@ -216,10 +218,10 @@ def _identifier(raw: dict[RawKey, Any]) -> Any:
     class_name, connection = raw.get("class"), raw.get("connection")
     custom = raw.get("collectionClass")
     if any(not isinstance(text, str | None) for text in (class_name, connection, custom)):
-        return _LEAF
+        return LEAF
     key = _seen_through(raw.get("id"))
-    if type(key) not in _SCALARS and not isinstance(key, list | dict):
-        return _LEAF
+    if type(key) not in SCALARS and not isinstance(key, list | dict):
+        return LEAF
     relations = raw.get("relations") or []
     found = relations.values() if isinstance(relations, dict) else relations if isinstance(relations, list) else ()
     return ModelIdentifier(class_name, key, [str(name) for name in found], connection, custom)

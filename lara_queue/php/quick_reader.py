@@ -43,7 +43,7 @@ from lara_queue.php.glue import (
 )
 from lara_queue.php.values import PhpEnum, PhpObject, PhpValue, RawKey, allocate, class_text, set_class_name, set_raw
 
-__all__ = ["Unusual", "quick_read"]
+__all__ = ["Unusual", "enum_case", "quick_read"]
 
 _enum_name = re.compile(r"([^:]+):([A-Za-z_][0-9A-Za-z_]*)").fullmatch
 
@@ -224,7 +224,7 @@ def quick_read(data: bytes, depth: int) -> PhpValue:
                 if kind == "s":
                     value = content if all_ascii or content.isascii() else _word(content)
                 elif kind == "E":
-                    value = _enums.get(content) or _learn_enum(content)
+                    value = enum_case(content)
                 else:
                     raise Unusual
                 found[key] = value
@@ -246,6 +246,11 @@ def _learn_class(content: str) -> str:
     if not CLASS_NAME(raw):
         raise Unusual
     return remember(_classes, content, class_text(raw))
+
+
+def enum_case(content: str) -> PhpEnum:
+    """The enum case of a ``Class:Case``, a character a byte."""
+    return _enums.get(content) or _learn_enum(content)
 
 
 def _learn_enum(content: str) -> PhpEnum:

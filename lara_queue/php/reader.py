@@ -10,9 +10,10 @@ from lara_queue.errors import PhpUnserializeError
 from lara_queue.php.exact_reader import ExactReader
 from lara_queue.php.limits import DEFAULT, Limits
 from lara_queue.php.quick_reader import Unusual, quick_read
+from lara_queue.php.templates import UNKNOWN, learn_from, read_known
 from lara_queue.php.values import PhpValue
 
-__all__ = ["loads"]
+__all__ = ["loads", "loads_object"]
 
 _QUICK_SIZE = 8 * 1024 * 1024  # bytes; the quick way takes several times its input in memory
 _ELEMENT_BYTES = 6  # the shortest element there is: i:0;N;
@@ -50,8 +51,37 @@ def loads(data: bytes, *, limits: Limits = DEFAULT) -> PhpValue:
         few = limits.elements is None or len(data) <= limits.elements * _ELEMENT_BYTES
         quick = few and len(data) <= _QUICK_SIZE
     if quick:
+        if limits is DEFAULT and data.startswith(b"O:"):
+            try:
+                return loads_object(data.decode())
+            except UnicodeDecodeError:  # it has strings of bytes
+                pass
         try:
             return quick_read(data, limits.depth)
         except (Unusual, IndexError, ValueError):
             pass
     return ExactReader(data, limits).read()
+
+
+def loads_object(text: str) -> PhpValue:
+    """What :func:`loads` makes of an object whose bytes are at hand as the UTF-8 text they are.
+
+    :param text: starts with ``O:``.
+    :raises PhpUnserializeError: as :func:`loads` does.
+    :raises UnicodeEncodeError: the text has no bytes in UTF-8.
+
+    >>> loads_object('O:1:"A":1:{s:1:"n";i:7;}')
+    PhpObject('A', {'n': 7})
+    """
+    value = read_known(text)
+    if value is not UNKNOWN:
+        return value
+    data = text.encode()
+    if len(data) > _QUICK_SIZE:
+        return loads(data)
+    try:
+        value = quick_read(data, DEFAULT.depth)
+    except (Unusual, IndexError, ValueError):
+        return ExactReader(data, DEFAULT).read()
+    learn_from(text)
+    return value

@@ -1,9 +1,10 @@
 """PHP itself as the referee: whatever bytes we are given, we accept what it accepts, with its value, and refuse the
 rest.
 
-Inputs are of three kinds: golden lines with a few bytes changed; golden lines with whole values moved about, between
-jobs as well, and lengths and counts that are off by one; and strings made from the grammar that are mostly right but
-full of back references, duplicate keys, odd spellings and wrong lengths. Values are compared through PHP: what it makes
+Inputs are of four kinds: golden lines with a few bytes changed; golden lines with whole values moved about, between
+jobs as well, and lengths and counts that are off by one; strings made from the grammar that are mostly right but full
+of back references, duplicate keys, odd spellings and wrong lengths; and jobs of a few classes that differ in their
+values, so that these are read by templates, some of them damaged. Values are compared through PHP: what it makes
 of our ``dumps(loads(input))`` must be what it makes of the input. The quick and the exact reader and writer must agree
 as well.
 
@@ -30,6 +31,8 @@ from lara_queue.php import PhpUnserializeError, dumps, loads
 from lara_queue.php.exact_reader import ExactReader
 from lara_queue.php.exact_writer import ExactWriter
 from lara_queue.php.limits import DEFAULT
+from lara_queue.php.templates import forget_all
+from tests.unit.php.varied import Kind
 
 HERE = Path(__file__).parent
 GOLDEN = HERE.parent / "golden"
@@ -300,10 +303,20 @@ class Grammar:
         return random.choice(made) if random.random() < 0.5 else random.choice(SCALARS)
 
 
-def inputs(random: random.Random, goldens: list[bytes], anatomies: list[Anatomy]) -> list[bytes]:
+def inputs(random: random.Random, goldens: list[bytes], anatomies: list[Anatomy], kinds: list[Kind]) -> list[bytes]:
     batch = []
+    kinds[random.randrange(len(kinds))] = Kind(random, f"App\\Job{random.randrange(10**6)}")
     for _ in range(BATCH):
-        kind = random.randrange(4)
+        kind = random.randrange(5)
+        if kind == 4:
+            job = random.choice(kinds).job(random)
+            change = random.randrange(4)
+            if change == 0:
+                job = mutated(random, job, goldens)
+            elif change == 1:
+                job = moved(random, Anatomy(job), random.choice(anatomies))
+            batch.append(job)
+            continue
         if kind == 3:
             this = random.choice(anatomies)
             batch.append(moved(random, this, random.choice(anatomies)))
@@ -355,10 +368,13 @@ def test_we_agree_with_php_on_damaged_and_on_strange_input(referee: Referee) -> 
     generator = random.Random(seed)
     goldens = corpus()
     anatomies = [Anatomy(data) for data in goldens if dumps(loads(data)) == data]
+    kinds = [Kind(generator, f"App\\Kind{n}") for n in range(8)]
     until = time.monotonic() + seconds
     batches = accepted = 0
     while batches < SHORT_RUN or time.monotonic() < until:
-        batch = inputs(generator, goldens, anatomies)
+        if batches % 50 == 0:
+            forget_all()  # what is learnt is bounded; new classes are to be learnt as well
+        batch = inputs(generator, goldens, anatomies, kinds)
         try:
             accepted += compare(referee, batch)
         except AssertionError as error:

@@ -24,8 +24,15 @@ def read_taken(queues: Sequence[str], expires: float, reply: Sequence[Any]) -> l
     b'{"attempts":1} '
     """
     return [
-        Reservation(queues[index - 1], body, number, receipt, expires, problem)
-        for index, body, number, receipt, problem in _jobs(reply)
+        Reservation(
+            queues[index - 1],
+            body,
+            number if start else 1,
+            _receipt(body, start, length, number, blanks),
+            expires,
+            None if start else PROBLEMS[length],
+        )
+        for index, body, start, length, number, blanks in _jobs(reply)
     ]
 
 
@@ -33,24 +40,22 @@ def undo(args: tuple[Any, ...], reply: Sequence[Any]) -> list[tuple[str, tuple[A
     """The calls, in order, that put the jobs back that a reserve with these arguments took."""
     keys: tuple[bytes, ...] = args[0]
     calls = []
-    for index, body, _, receipt, _ in reversed(list(_jobs(reply))):
+    for index, body, start, length, number, blanks in reversed([*_jobs(reply)]):
         ready, delayed, reserved, notify = keys[4 * (index - 1) : 4 * index]
+        receipt = _receipt(body, start, length, number, blanks)
         calls.append(("give_back", ((reserved, ready, notify, delayed), (receipt, body, b""))))
     return calls
 
 
-def _jobs(reply: Sequence[Any]) -> Iterator[tuple[int, bytes, int, bytes, str | None]]:
-    """For each job: queue index, body, attempts, receipt, problem."""
+def _receipt(body: bytes, start: int, length: int, number: int, blanks: bytes) -> bytes:
+    """The job as it stands among the reserved ones: with its attempts counted, where it has any."""
+    if not start:
+        return body + blanks
+    return b"".join((body[: start - 1], b"%d" % number, body[start - 1 + length :], blanks))
+
+
+def _jobs(reply: Sequence[Any]) -> Iterator[tuple[int, bytes, int, int, int, bytes]]:
+    """For each job: queue index, body, where its attempts stand and how long they are, their number, blanks."""
     fields = iter(reply)
     next(fields)
-    for index, body, start, length, number, blanks in zip(fields, fields, fields, fields, fields, fields, strict=True):
-        if start:
-            yield (
-                index,
-                body,
-                number,
-                b"%b%d%b%b" % (body[: start - 1], number, body[start - 1 + length :], blanks),
-                None,
-            )
-        else:
-            yield index, body, 1, body + blanks, PROBLEMS[length]
+    return zip(fields, fields, fields, fields, fields, fields, strict=True)

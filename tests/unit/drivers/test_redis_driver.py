@@ -210,3 +210,13 @@ def test_every_script_says_what_it_takes() -> None:
         text = script.source.decode()
         assert "-- KEYS " in text
         assert "-- ARGV " in text or "ARGV" not in text
+
+
+def test_a_reservation_is_a_value() -> None:
+    same = Reservation("q", BODY, 1, b'{"id":"a","attempts":1}', expires_at=1090.0)
+    assert same == TAKEN
+    assert hash(same) == hash(TAKEN)
+    assert same != Reservation("q", BODY, 2, TAKEN.receipt, 1090.0)
+    assert repr(same).startswith("Reservation(queue='q', body=b")
+    with pytest.raises(AttributeError):
+        same.queue = "other"  # type: ignore[misc]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from random import Random
 from typing import Any
 
 import pytest
@@ -10,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lara_queue.errors import PayloadError
+from lara_queue.laravel import envelope as envelope_module
 from lara_queue.laravel.envelope import Envelope, php_number
+
+from .corpus import lines, parsed
 
 
 def envelope(**keys: Any) -> Envelope:
@@ -206,3 +210,53 @@ def test_no_bytes_raise_anything_but_a_payload_error(body: bytes) -> None:
         Envelope.parse(body)
     except PayloadError:
         pass
+
+
+SEEN = (
+    *("job", "uuid", "id", "display_name", "max_tries", "max_exceptions", "fail_on_timeout", "backoff", "timeout"),
+    *("retry_until", "created_at", "attempts", "is_object_job", "command", "command_name", "batch_id"),
+    *("delete_when_missing_models", "data", "payload"),
+)
+
+
+def everything(body: bytes) -> list[str]:
+    """All that an envelope says, or why it cannot."""
+    said = []
+    for name in SEEN:
+        try:
+            said.append(f"{name} {getattr(Envelope.parse(body), name)!r}")
+        except PayloadError as error:
+            said.append(f"{name}: {error}")
+    return said
+
+
+def accidents(random: Random, body: bytes) -> bytes:
+    at = random.randrange(len(body))
+    pieces = (b"", b'"', b"\\", b"\\q", b"1e999", b"\xff", b"\xc3\xa9", b"[]", b"{}", b"null", b"7", b',"data":{}')
+    pieces += (b',"command":1', b',"commandName":"B"', b',"x":[1e400,"\\u12"]', b'"data":[],', b'"job":"a",', b"\x01")
+    place = random.choice((at, body.find(b'"data":') + 8, body.find(b'"commandName"'), body.find(b'"job"')))
+    return body[:place] + random.choice(pieces) + body[place + random.choice((0, 0, 1, 5)) :]
+
+
+def test_an_object_jobs_envelope_says_what_any_envelope_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = Random(7)
+    bodies = [line.body for line in lines()]
+    bodies += [accidents(random, random.choice(bodies)) for _ in range(4000)]
+    found = [everything(body) for body in bodies]
+    monkeypatch.setattr(envelope_module, "_object_job", lambda body: None)
+    for body, said in zip(bodies, found, strict=True):
+        assert said == everything(body), body
+
+
+def test_most_payloads_say_nothing_of_tries_and_times() -> None:
+    handler = "Illuminate\\Queue\\CallQueuedHandler@call"
+    silent = {"job": handler, "maxTries": None, "backoff": None, "failOnTimeout": False, "timeout": None, "data": {}}
+    assert parsed(silent).says_nothing
+    assert parsed({"job": "Mail@send"}).says_nothing
+    for key in ("maxTries", "backoff", "delay", "timeout", "retryUntil", "timeoutAt", "maxExceptions", "failOnTimeout"):
+        assert not parsed({**silent, key: 1}).says_nothing
+    for line in lines():
+        found = Envelope.parse(line.body)
+        if found.says_nothing:
+            assert (found.max_tries, found.backoff, found.timeout) == (None, None, None)
+            assert (found.retry_until, found.max_exceptions, found.fail_on_timeout) == (None, None, False)
