@@ -99,6 +99,7 @@ class Lifecycle:
         after_failure: Callable[[Job, BaseException], Plan[None]] | None = None,
     ) -> None:
         self.driver = driver
+        self._delete_many = driver.delete_many if isinstance(driver, DeletesMany) else None
         self.failed = failed
         self.cache = cache
         self.connection = connection
@@ -194,13 +195,12 @@ class Lifecycle:
 
     def settle_done(self, jobs: Sequence[Job]) -> Plan[None]:
         """Delete jobs that went well, which is the first effect; for when nobody listens to their ends."""
-        driver = self.driver
         held: list[bool] = []
-        if isinstance(driver, DeletesMany):
-            held = yield from driver.delete_many([job.reservation for job in jobs])
+        if self._delete_many is not None:
+            held = yield from self._delete_many([job.reservation for job in jobs])
         else:
             for job in jobs:
-                held.append((yield from driver.delete(job.reservation)))
+                held.append((yield from self.driver.delete(job.reservation)))
         for job, ours in zip(jobs, held, strict=True):
             if not ours:
                 yield Emit(JobLeaseLost(job))

@@ -44,15 +44,7 @@ class RuleBook:
 
     def rules(self, envelope: Envelope, handler: HandlerOptions | None = None) -> Rules:
         """What holds for the job with this envelope, taken by a handler registered with those options."""
-        if (
-            handler is None
-            and envelope.max_tries is None
-            and envelope.backoff is None
-            and envelope.timeout is None
-            and envelope.retry_until is None
-            and envelope.max_exceptions is None
-            and not envelope.fail_on_timeout
-        ):
+        if handler is None and envelope.says_nothing:
             return self._plain  # the common case costs no allocation
         given = handler or _NOTHING
         return Rules(

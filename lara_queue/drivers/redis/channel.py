@@ -25,7 +25,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-__all__ = ["Channel", "open_channel", "reply_error"]
+__all__ = ["PUSHED", "Channel", "open_channel", "reply_error"]
 
 Answered = Callable[[Any], None]
 Ended = Callable[[BaseException], None]
@@ -38,7 +38,8 @@ _KINDS: dict[str, type[ResponseError] | type[RedisConnectionError]] = {
     "LOADING": BusyLoadingError,
 }
 _MORE = object()
-_PUSHED = getattr(hiredis, "PushNotification", ())  # what a RESP3 server says unasked
+PUSHED: Any = getattr(hiredis, "PushNotification", ())
+"""What a RESP3 server says unasked."""
 
 
 class Channel(Protocol):
@@ -117,7 +118,7 @@ class _Wire(asyncio.Protocol):
         try:
             reader.feed(data)
             while (answer := reader.gets()) is not _MORE:
-                if not isinstance(answer, _PUSHED):
+                if not isinstance(answer, PUSHED):
                     self._due -= 1
                     self._answered(answer)
         except hiredis.ProtocolError as error:

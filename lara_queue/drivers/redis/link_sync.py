@@ -1,4 +1,4 @@
-"""The blocking link: commands over redis-py connections of its own, from any thread.
+"""The blocking link: commands over connections of its own, from any thread.
 
 A connection is taken from the free ones, used for one exchange, and put back only when the whole answer has been read.
 Whatever breaks in between, an error or an exception raised by a signal handler, leaves it out, and it is closed: an
@@ -19,6 +19,7 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from lara_queue.drivers.redis.links import Recipe, blocking_seconds, caused, command, command_with_source, translate
 from lara_queue.drivers.redis.lua import SCRIPTS
+from lara_queue.drivers.redis.wire import Wire, open_wire
 from lara_queue.errors import StoreError, StoreUnreachable
 from lara_queue.plans import WAIT, Call
 
@@ -37,9 +38,9 @@ class SyncRedisLink:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self._free: list[tuple[Any, float]] = []
-        self._waiting: list[tuple[Any, float]] = []
-        self._pid = os.getpid()
+        self._free: list[tuple[Wire, float]] = []
+        self._waiting: list[tuple[Wire, float]] = []
+        self._generation = _generation
 
     def call(self, name: str, args: tuple[Any, ...]) -> Any:
         """The command's answer."""
@@ -47,32 +48,32 @@ class SyncRedisLink:
             return self._wait(*args)
         if name == "close":
             return self.close()
-        connection = self._take()
         try:
-            answer = self._exchange(connection, [command(name, args)])[0]
+            wire = self._take()
+            answer = _exchange(wire, [command(name, args)])[0]
             if isinstance(answer, NoScriptError) and name in SCRIPTS:
-                answer = self._exchange(connection, [command_with_source(name, args)])[0]
+                answer = _exchange(wire, [command_with_source(name, args)])[0]
         except (RedisError, OSError) as error:
             self.close()  # the others led to the same place
             raise translate(error, self.recipe.where) from error
-        self._free.append((connection, time.monotonic()))
+        self._free.append((wire, time.monotonic()))
         if isinstance(answer, ResponseError):
             raise translate(answer, self.recipe.where) from answer
         return answer
 
     def together(self, calls: Sequence[Call]) -> list[Any]:
         """The answers of several calls, in one round trip; the answer of a call that failed is its exception."""
-        connection = self._take()
         where = self.recipe.where
         try:
-            answers = self._exchange(connection, [command(call.name, call.args) for call in calls])
+            wire = self._take()
+            answers = _exchange(wire, [command(call.name, call.args) for call in calls])
             for i, call in enumerate(calls):
                 if isinstance(answers[i], NoScriptError) and call.name in SCRIPTS:
-                    answers[i] = self._exchange(connection, [command_with_source(call.name, call.args)])[0]
+                    answers[i] = _exchange(wire, [command_with_source(call.name, call.args)])[0]
         except (RedisError, OSError) as error:
             self.close()
             raise translate(error, where) from error
-        self._free.append((connection, time.monotonic()))
+        self._free.append((wire, time.monotonic()))
         return [caused(translate(a, where), a) if isinstance(a, ResponseError) else a for a in answers]
 
     def line(self) -> Line:
@@ -81,25 +82,10 @@ class SyncRedisLink:
 
     def close(self) -> None:
         """Close the connections that are not in use; a later call opens new ones."""
-        for connections in (self._free, self._waiting):
+        for wires in (self._free, self._waiting):
             with contextlib.suppress(IndexError):  # another thread may take the last one
                 while True:
-                    connections.pop()[0].disconnect()
-
-    def _exchange(self, connection: Any, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Send the commands, read an answer for each; closes the connection unless all of that went well."""
-        try:
-            connection.send_packed_command([b"".join([pack_command(one) for one in commands])])
-            answers: list[Any] = []
-            for _ in commands:
-                try:
-                    answers.append(connection.read_response(disable_decoding=True))
-                except ResponseError as refused:
-                    answers.append(refused)
-            return answers
-        except BaseException:
-            connection.disconnect()
-            raise
+                    wires.pop()[0].disconnect()
 
     def _wait(self, seconds: float, keys: Sequence[bytes]) -> bool:
         """True when a token came on one of the lists, False after so many seconds without.
@@ -109,46 +95,69 @@ class SyncRedisLink:
         self._check_fork()
         seconds = max(seconds, 0.001)
         limit = blocking_seconds(seconds)
-        connection = None
+        wire: Wire | None = None
         try:
-            connection, its_limit = self._waiting.pop()
-            if its_limit >= limit:
+            wire, its_limit = self._waiting.pop()
+            if its_limit >= limit and not wire.has_ended:
                 limit = its_limit
             else:
-                connection.disconnect()
-                connection = None
+                wire.disconnect()
+                wire = None
         except IndexError:
             pass  # none is free
         try:
-            if connection is None:
-                connection = self.recipe.make(blocking=limit)
-            elif _has_ended(connection):
-                connection.disconnect()
-            answer = self._exchange(connection, [("BLPOP", *keys, f"{seconds:.3f}")])[0]
+            if wire is None:
+                wire = open_wire(self.recipe.make(blocking=limit))
+            answer = _exchange(wire, [("BLPOP", *keys, f"{seconds:.3f}")])[0]
         except (RedisError, OSError) as error:
-            if connection is not None:
-                connection.disconnect()
             self.close()
             raise translate(error, self.recipe.where) from error
-        self._waiting.append((connection, limit))
+        self._waiting.append((wire, limit))
         if isinstance(answer, ResponseError):
             raise translate(answer, self.recipe.where) from answer
         return answer is not None
 
-    def _take(self) -> Any:
+    def _take(self) -> Wire:
+        """A connection that is open; raises what redis-py raises when it cannot connect."""
         self._check_fork()
         try:
-            connection, used = self._free.pop()
+            wire, used = self._free.pop()
         except IndexError:
-            return self.recipe.make()
-        if time.monotonic() - used > _IDLE and _has_ended(connection):
-            connection.disconnect()  # it connects again when it sends
-        return connection
+            return open_wire(self.recipe.make())
+        if time.monotonic() - used > _IDLE and wire.has_ended:
+            wire.disconnect()
+            return open_wire(self.recipe.make())
+        return wire
 
     def _check_fork(self) -> None:
         """A child process must not talk on its parent's connections."""
-        if os.getpid() != self._pid:
-            self._free, self._waiting, self._pid = [], [], os.getpid()
+        if _generation != self._generation:
+            self._free, self._waiting, self._generation = [], [], _generation
+
+
+def _exchange(wire: Wire, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Send the commands, read an answer for each; closes the connection unless all of that went well."""
+    try:
+        if len(commands) == 1:
+            wire.send(pack_command(commands[0]))
+            return [wire.read()]
+        wire.send(b"".join([pack_command(one) for one in commands]))
+        return [wire.read() for _ in commands]
+    except BaseException:
+        wire.disconnect()
+        raise
+
+
+_generation = 0  # of processes: one more in each that was forked from another
+
+
+def _forked() -> None:
+    global _generation
+    _generation += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 class Line:
@@ -159,7 +168,7 @@ class Line:
 
     def __init__(self, link: SyncRedisLink) -> None:
         self._link = link
-        self._connection: Any = None
+        self._wire: Wire | None = None
         self._known: set[str] = set()
         self._posted: list[tuple[str, tuple[Any, ...], Any]] = []
 
@@ -169,10 +178,10 @@ class Line:
             self._posted.append((name, args, self._link.call(name, args)))
             self._known.add(name)
             return
-        if self._connection is None:
-            self._connection = self._link._take()
         try:
-            self._connection.send_packed_command([pack_command(command(name, args))])
+            if self._wire is None:
+                self._wire = self._link._take()
+            self._wire.send(pack_command(command(name, args)))
         except (RedisError, OSError) as error:
             self._break(error)
             raise translate(error, self._link.recipe.where) from error
@@ -183,8 +192,9 @@ class Line:
 
     def _break(self, error: BaseException) -> None:
         """Drop the connection: it must not connect anew, or an answer would be taken for that to another command."""
-        self._connection.disconnect()
-        self._connection = None
+        if self._wire is not None:
+            self._wire.disconnect()
+            self._wire = None
         gone = StoreUnreachable(f"The connection to Redis at {self._link.recipe.where} broke before it answered.")
         self._posted = [
             (name, args, caused(copy(gone), error) if answer is _COMING else answer)
@@ -194,32 +204,33 @@ class Line:
     def collect(self) -> list[Any]:
         """The answers in the order of the commands; in the place of one that did not come is its exception."""
         posted, self._posted = self._posted, []
-        connection, self._connection = self._connection, None
+        wire, self._wire = self._wire, None
         where = self._link.recipe.where
         answers: list[Any] = []
         forgotten: list[int] = []
         try:
             for name, _, answer in posted:
-                try:
-                    if answer is _COMING:
-                        answer = connection.read_response(disable_decoding=True)
-                except NoScriptError:
+                if answer is _COMING:
+                    assert wire is not None
+                    answer = wire.read()
+                if isinstance(answer, NoScriptError):
                     forgotten.append(len(answers))  # the server does not know the script any more, so it was not run
                     self._known.discard(name)
-                except ResponseError as refused:
-                    answer = caused(translate(refused, where), refused)
+                elif isinstance(answer, ResponseError):
+                    answer = caused(translate(answer, where), answer)
                 answers.append(answer)
         except (RedisError, OSError) as error:
-            connection.disconnect()
+            if wire is not None:
+                wire.disconnect()
             gone = posted[len(answers) :]
             answers += [caused(translate(error, where), error) if a is _COMING else a for _, _, a in gone]
         except BaseException:
-            if connection is not None:
-                connection.disconnect()
+            if wire is not None:
+                wire.disconnect()
             raise
         else:
-            if connection is not None:
-                self._link._free.append((connection, time.monotonic()))
+            if wire is not None:
+                self._link._free.append((wire, time.monotonic()))
         for index in forgotten:
             name, args, _ = posted[index]
             try:
@@ -231,11 +242,3 @@ class Line:
 
 _COMING = object()
 """Stands for an answer that is still to be read."""
-
-
-def _has_ended(connection: Any) -> bool:
-    """True when there is anything to read although nothing was asked: that can only be the end."""
-    try:
-        return bool(connection.can_read(0))
-    except (RedisError, OSError):
-        return True
