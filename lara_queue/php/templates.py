@@ -179,9 +179,11 @@ def learn_from(text: str) -> None:
         if len(_classes) >= _MOST_CLASSES:
             return
         known = _classes[text[:end]] = _Class()
-    if not known.given_up:
-        with _learning:
+    if not known.given_up and _learning.acquire(blocking=False):  # a process forked meanwhile must not wait for ever
+        try:
             known.miss(text)
+        finally:
+            _learning.release()
 
 
 def forget_all() -> None:
