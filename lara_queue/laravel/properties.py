@@ -88,9 +88,9 @@ class _Layout:
 class _Plan:
     """What is to be done with objects that have certain properties with values of certain types.
 
-    ``kept`` pairs plain names with the properties they stand for, and ``dropped`` are all others, where the names are
-    the properties; ``empty`` are those that must be empty for all
-    this to hold; ``containers`` are the names of those that are to be copied.
+    ``kept`` pairs plain names with the properties they stand for; ``dropped`` are all others, or None when some of the
+    names differ from the properties; ``empty`` are those that must be empty for all this to hold; ``containers`` are
+    the names of those that are to be copied.
     """
 
     __slots__ = ("containers", "dropped", "empty", "kept")

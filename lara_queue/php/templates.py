@@ -29,8 +29,9 @@ _LONGEST_HEAD = 200  # characters of O:…:"class name
 _LONGEST_TEXT = 256 * 1024
 _UNSEEN = 4  # objects of a class that teach nothing: it may be a rare one
 _FIRST_LESSON = 6  # objects that are looked at before the first template is made
-_TEMPLATES = 4
-_LESSONS = 24  # for each class, after the first
+_TEMPLATES = 12  # for each class: Laravel's own are wrapped around a mailable, a listener, …
+_LESSONS = 48  # the same
+_LESSON_AT = frozenset(number << n for n in range(8) for number in (1, 3))  # the misses that teach something
 _TRIAL = 256  # misses after which a class must have had more hits than that
 _MOST_PATTERN = 4 * 1024 * 1024  # characters of all patterns together; compiled they take some ten times the memory
 
@@ -98,7 +99,7 @@ class _Class:
                 self.give_up()
                 return
             self.hits = self.misses = 0
-        elif self.lessons and not self.misses & (self.misses - 1):  # a power of two
+        elif self.lessons and self.misses in _LESSON_AT:
             if self.look_at(text):
                 self.make_templates()
             else:
@@ -179,9 +180,11 @@ def learn_from(text: str) -> None:
         if len(_classes) >= _MOST_CLASSES:
             return
         known = _classes[text[:end]] = _Class()
-    if not known.given_up:
-        with _learning:
+    if not known.given_up and _learning.acquire(blocking=False):  # a process forked meanwhile must not wait for ever
+        try:
             known.miss(text)
+        finally:
+            _learning.release()
 
 
 def forget_all() -> None:
