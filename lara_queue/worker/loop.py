@@ -19,10 +19,10 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from lara_queue.errors import Interrupted, StoreError, StoreUnreachable
+from lara_queue.errors import Interrupted, PayloadError, StoreError, StoreUnreachable
 from lara_queue.events import JobPopped, JobPopping, WorkerLooping
 from lara_queue.job import Job, current_job
-from lara_queue.lifecycle.attempt import Outcome
+from lara_queue.lifecycle.attempt import DONE, Outcome
 from lara_queue.lifecycle.decide import Delete
 from lara_queue.lifecycle.stop import StopReason
 from lara_queue.plans import Call, Effect, Emit, Handle, PartialFailure, Plan, Together, run, together
@@ -75,10 +75,11 @@ class Loop:
         self._alarm: Alarm | None = None
         line = getattr(getattr(self.core.driver, "link", None), "line", None)
         self._posting = (
-            Posting(self.core.lifecycle, line(), self._perform)
+            Posting(self.core.lifecycle, line(), self._perform, self.core.settled)
             if line is not None and self.core.parts.prefetch > 1
             else None
         )
+        self._started = self._ended = 0.0  # of the last attempt
         self._running: Job | None = None
         self._ident = threading.get_ident()
 
@@ -151,7 +152,7 @@ class Loop:
             return None, False
         if core.quit:
             return self._unsettled, True
-        self._settle_now()  # before the next one is in hand: if it fails, that one is still to be given back
+        self._settle_last()  # before the next one is in hand: if it fails, that one is still to be given back
         job = core.job(self.taken.popleft())
         if core.hears(JobPopped.name):
             core.tell(JobPopped(job))
@@ -166,9 +167,9 @@ class Loop:
         went_well = isinstance(outcome.disposition, Delete) and outcome.error is None
         if core.options.rest or not went_well:
             self._settle_now()
-        elif self.taken and self._posting is not None and not core.hears_ends and self._posting.send(job, outcome):
+        elif outcome is DONE and self._posting is not None and not core.hears_ends:
             self._unsettled = None
-            core.settled(job)
+            self._posting.hold(job, job.name, self._started, self._ended)
         if core.options.rest:
             self._sleep(core.options.rest)
         return self._unsettled, True
@@ -203,11 +204,16 @@ class Loop:
             if not self.main:
                 wait = min(wait, 1.0)  # nobody can wake this thread, so it looks up once a second
             reserve = core.driver.reserve(queues, limit=limit, wait=wait)
+            settling: Plan[None] | None = None
+            if self._unsettled is not None:
+                settling = self._settling(*self._unsettled)
+            elif self._posting is not None and self._posting.held:
+                settling = self._posting.settling()
             try:
-                if self._unsettled is None:
+                if settling is None:
                     self.taken.extend(run(reserve, self._perform))
                 else:
-                    self.taken.extend(run(together(self._settling(*self._unsettled), reserve), self._perform)[1])
+                    self.taken.extend(run(together(settling, reserve), self._perform)[1])
             except _Wake:
                 pass
             except PartialFailure as partial:
@@ -219,17 +225,28 @@ class Loop:
     def _attempt(self, job: Job) -> Outcome:
         core = self.core
         core.begun(job)
-        started = time.perf_counter()
+        if self._posting is not None and self._posting.held:
+            try:
+                self._posting.before(job.name)
+            except PayloadError:
+                self._posting.send()
+        self._started = started = time.perf_counter()
         outcome: Outcome | None = None
         try:
             outcome = run(core.lifecycle.attempt(job), self._perform)
         finally:
             if outcome is None:
                 core.settled(job)
-        core.ended(job, outcome, started, time.perf_counter())
+        self._ended = now = time.perf_counter()
+        core.ended(job, outcome, started, now)
         return outcome
 
     def _settle_now(self) -> None:
+        if self._posting is not None and self._posting.held:
+            run(self._posting.settling(), self._perform)
+        self._settle_last()
+
+    def _settle_last(self) -> None:
         if self._unsettled is not None:
             run(self._settling(*self._unsettled), self._perform)
 
@@ -267,6 +284,7 @@ class Loop:
         """Hand back what was taken ahead and never started, and hear of what is on its way."""
         if self._posting is not None:
             try:
+                self._posting.send()
                 self._posting.collect()
                 self._posting.settle_owed()
             except StoreError as error:

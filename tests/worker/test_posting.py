@@ -7,6 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def test_every_job_is_run_once_and_gone(queue: Queue) -> None:
     @queue.handler
     def handle(job: Any) -> None:
         ran.append(job.data["n"])
+        time.sleep(0.0015)  # long enough that its deletion does not wait for company
         if job.data["n"] % 8 == 7:  # seven of these eight are settled already, although nobody has read the answers
             reserved.append(queue.reserved_size())
 
@@ -133,14 +135,23 @@ def test_a_server_that_goes_away_while_answers_are_due(tmp_path: Path) -> None:
         queue.close()
 
 
-class Away:
-    """A line whose answers never come."""
+class Line:
+    """A line that notes what is posted, and answers that all of it was there; or never does."""
+
+    def __init__(self, *, away: bool = False) -> None:
+        self.away = away
+        self.posted: list[tuple[Any, ...]] = []
+        self._due = 0
 
     def post(self, name: str, args: tuple[Any, ...]) -> None:
-        pass
+        if self.away is None:
+            raise StoreUnreachable("gone")
+        self.posted.append(args)
+        self._due += 1
 
     def collect(self) -> list[Any]:
-        return [StoreUnreachable("gone")]
+        due, self._due = self._due, 0
+        return [StoreUnreachable("gone") if self.away else True] * due
 
 
 class Settling:
@@ -153,19 +164,84 @@ class Settling:
         self.settled.append((yield Call(None, "delete", (job,))))
         return True
 
+    def settle_done(self, jobs: list[Any]) -> Any:
+        yield Call(None, "delete", tuple(job.n for job in jobs))
+
+
+@dataclass(eq=False)
+class Held:
+    n: int
+    queue: str = "q"
+
+
+def posting(line: Any) -> tuple[Posting, list[int]]:
+    settled: list[int] = []
+    lifecycle: Any = Settling()
+    return Posting(lifecycle, line, lambda effect: effect, lambda job: settled.append(job.n)), settled  # type: ignore[attr-defined]
+
+
+def hold(posting: Posting, n: int, started: float, ended: float, name: str = "X", queue: str = "q") -> None:
+    job: Any = Held(n, queue)
+    posting.hold(job, name, started, ended)
+
+
+def test_short_jobs_wait_for_company_a_millisecond_at_most() -> None:
+    line = Line()
+    post, settled = posting(line)
+    for n in range(9):
+        hold(post, n, n * 0.0002, n * 0.0002 + 0.0001)
+    assert line.posted == [(0, 1, 2, 3, 4, 5)]
+    assert [job.n for job in post.held] == [6, 7, 8]  # type: ignore[attr-defined]
+    assert settled == [0, 1, 2, 3, 4, 5], "what is not sent stays in hand, and its lease is kept"
+
+
+def test_a_job_that_was_not_short_is_sent_with_those_that_wait() -> None:
+    line = Line()
+    post, _ = posting(line)
+    hold(post, 1, 0, 0.0001)
+    hold(post, 2, 0.0001, 5, "Long")
+    hold(post, 3, 5, 5.5, "Long")
+    assert line.posted == [(1, 2), (3,)]
+
+
+@pytest.mark.parametrize(("name", "waits"), [("Short", True), ("Long", False), ("Unknown", False)])
+def test_nothing_waits_for_a_job_that_may_take_long(name: str, waits: bool) -> None:
+    line = Line()
+    post, _ = posting(line)
+    hold(post, 1, 0, 3, "Long")
+    hold(post, 2, 3, 3.0001, "Short")
+    post.before(name)
+    assert (line.posted[1:] == []) is waits
+
+
+def test_each_queue_is_sent_by_itself() -> None:
+    line = Line()
+    post, _ = posting(line)
+    for n, queue in enumerate("abab"):
+        hold(post, n, 0, 0.0001, queue=queue)
+    post.send()
+    assert line.posted == [(0, 2), (1, 3)]
+
+
+def test_what_could_not_be_sent_is_owed() -> None:
+    line: Any = Line()
+    line.away = None
+    post, settled = posting(line)
+    hold(post, 1, 0, 1)
+    assert [job.n for job in post.owed] == settled == [1]  # type: ignore[attr-defined]
+
 
 def test_what_nobody_answered_is_owed_and_settled_later() -> None:
-    lifecycle: Any = Settling()
-    posting = Posting(lifecycle, Away(), lambda effect: effect)
-    job: Any = "job"
-    outcome: Any = "outcome"
-    assert posting.send(job, outcome)
-    posting.collect()
-    assert list(posting.owed) == [(job, outcome)]
+    line = Line(away=True)
+    post, _ = posting(line)
+    hold(post, 1, 0, 1)
+    post.collect()
+    lifecycle: Any = post._lifecycle
+    assert [job.n for job in post.owed] == [1]  # type: ignore[attr-defined]
     assert lifecycle.settled == []
-    posting.settle_owed()
-    assert lifecycle.settled == [Call(None, "delete", ("job",))]
-    assert not posting.owed
+    post.settle_owed()
+    assert [call.args[0].n for call in lifecycle.settled] == [1]
+    assert not post.owed
 
 
 WORKER = """
