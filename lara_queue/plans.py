@@ -166,17 +166,27 @@ async def run_async(plan: Plan[T], perform: Callable[[Effect], Awaitable[Any]]) 
 def begun_async(plan: Plan[T], perform: Callable[[Effect], Awaitable[Any]]) -> Awaitable[T]:
     """What the plan returns, awaited, with its first effect asked for now and not when somebody waits.
 
-    Whoever takes this must await it.
+    Whoever takes this must await it; whatever is raised, even by the first step, is raised there.
     """
     try:
         effect = next(plan)
     except StopIteration as stop:
         return _value(stop.value)
-    return _rest(plan, perform(effect), perform)
+    except Exception as exc:
+        return _raising(exc)
+    try:
+        asked = perform(effect)
+    except Exception as exc:
+        asked = _raising(exc)
+    return _rest(plan, asked, perform)
 
 
 async def _value(value: T) -> T:
     return value
+
+
+async def _raising(error: Exception) -> Any:
+    raise error
 
 
 async def _rest(plan: Plan[T], asked: Awaitable[Any], perform: Callable[[Effect], Awaitable[Any]]) -> T:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lara_queue.errors import InvalidPayload
-from lara_queue.ports import ListsQueues, Reservation
+from lara_queue.ports import DeletesMany, ListsQueues, Reservation
 from lara_queue.testing.bench import Bench
 
 __all__ = ["CHECKS", "Bench"]
@@ -41,6 +41,20 @@ def deleting_removes_exactly_that_job(bench: Bench) -> None:
     assert bench.sizes() == (0, 0, 1)
     assert bench.do(bench.driver.delete(second)) is True
     assert bench.sizes() == (0, 0, 0)
+
+
+def deleting_many_tells_which_were_lost(bench: Bench) -> None:
+    """Many jobs of several queues in one step; only for stores that can (:class:`~lara_queue.ports.DeletesMany`)."""
+    driver = bench.driver
+    if not isinstance(driver, DeletesMany):
+        return
+    assert bench.do(driver.delete_many([])) == []
+    for name in ("a", "b", "a", "b", "a"):
+        bench.do(driver.push(name, bench.body()))
+    taken = bench.do(driver.reserve(["b", "a"], limit=4))
+    assert bench.do(driver.delete(taken[1]))
+    assert bench.do(driver.delete_many(taken)) == [True, False, True, True]
+    assert [bench.do(driver.sizes(name)).total for name in "ab"] == [1, 0]
 
 
 def an_earlier_queue_goes_first(bench: Bench) -> None:
@@ -339,6 +353,7 @@ def the_store_answers(bench: Bench) -> None:
 CHECKS: list[Callable[[Bench], None]] = [
     jobs_are_taken_in_the_order_they_came,
     deleting_removes_exactly_that_job,
+    deleting_many_tells_which_were_lost,
     an_earlier_queue_goes_first,
     delayed_jobs_come_in_due_order_rd_16,
     a_lease_ends_after_retry_after_rd_20,

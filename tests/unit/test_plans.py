@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lara_queue.plans import Call, Effect, PartialFailure, Plan, Together, run, run_async, together
+from lara_queue.plans import Call, Effect, PartialFailure, Plan, Together, begun_async, run, run_async, together
 from lara_queue.testing import drive
 
 LINK, OTHER = object(), object()
@@ -156,3 +156,64 @@ def test_when_the_round_trip_itself_fails_both_plans_hear_of_it() -> None:
     with pytest.raises(ConnectionError):
         drive(together(hearing("a"), hearing("b")), [ConnectionError()])
     assert sorted(heard) == ["a", "b"]
+
+
+def test_a_begun_plan_has_asked_before_anybody_waits() -> None:
+    asked: list[Any] = []
+
+    def plan() -> Plan[list[Any]]:
+        return [(yield Call(None, "a")), (yield Call(None, "b"))]
+
+    async def answer(name: str) -> str:
+        return name
+
+    def perform(effect: Effect) -> Any:
+        assert isinstance(effect, Call)
+        asked.append(effect.name)
+        return answer(effect.name)
+
+    async def work() -> list[Any]:
+        coming = begun_async(plan(), perform)
+        assert asked == ["a"]
+        return await coming
+
+    assert asyncio.run(work()) == ["a", "b"]
+    assert asked == ["a", "b"]
+
+
+@pytest.mark.parametrize("breaks", ["plan", "perform", "answer"])
+def test_what_breaks_at_the_beginning_is_raised_where_it_is_awaited(breaks: str) -> None:
+    def plan() -> Plan[str]:
+        if breaks == "plan":
+            raise KeyError("here")
+        try:
+            yield Call(None, "a")
+        except KeyError as error:
+            raise ValueError("the plan was told") from error
+        return "no"
+
+    async def answer() -> str:
+        raise KeyError("here")
+
+    def perform(effect: Effect) -> Any:
+        if breaks == "perform":
+            raise KeyError("here")
+        return answer()
+
+    async def work() -> None:
+        coming = begun_async(plan(), perform)
+        with pytest.raises(KeyError if breaks == "plan" else ValueError):
+            await coming
+
+    asyncio.run(work())
+
+
+def test_a_begun_plan_that_asks_nothing_has_its_value() -> None:
+    def plan() -> Plan[int]:
+        yield from ()
+        return 7
+
+    async def work() -> int:
+        return await begun_async(plan(), lambda effect: None)  # type: ignore[arg-type,return-value]
+
+    assert asyncio.run(work()) == 7
