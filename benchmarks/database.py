@@ -153,23 +153,28 @@ def main() -> None:
     if given.worker:
         work(json.loads(given.worker))
         return
-    chosen = {name: worker for n, (name, worker) in enumerate(WORKERS.items()) if not n or given.only in name}
-    speeds: dict[str, list[float]] = {name: [] for name in chosen}
-    with database(given.server, given.journal) as url:
-        queue = Queue(url)
-        for _ in range(given.rounds):
-            for name, worker in chosen.items():
-                queue.bulk([JOB] * given.jobs)
-                jobs, seconds = empty(url, worker)
-                assert jobs == given.jobs, f"{name} ran {jobs} of {given.jobs} jobs"
-                assert queue.size() == 0
-                speeds[name].append(jobs / seconds)
-        queue.close()
-    first = statistics.median(speeds["PHP, Laravel 8"])
+    speeds = measure(given.server, rounds=given.rounds, jobs=given.jobs, journal=given.journal, only=given.only)
+    first = speeds["PHP, Laravel 8"]
     print(f"{given.server}, {given.rounds} rounds of {given.jobs} jobs")
-    for name, found in speeds.items():
-        speed = statistics.median(found)
+    for name, speed in speeds.items():
         print(f"{speed / first:6.1f} ×  {speed:8.0f} jobs/s  {name}")
+
+
+def measure(server: str, *, rounds: int, jobs: int, journal: str = "WAL", only: str = "") -> dict[str, float]:
+    """Each worker's jobs per second, PHP's first; the medians of interleaved rounds."""
+    chosen = {name: worker for n, (name, worker) in enumerate(WORKERS.items()) if not n or only in name}
+    speeds: dict[str, list[float]] = {name: [] for name in chosen}
+    with database(server, journal) as url:
+        queue = Queue(url)
+        for _ in range(rounds):
+            for name, worker in chosen.items():
+                queue.bulk([JOB] * jobs)
+                ran, seconds = empty(url, worker)
+                assert ran == jobs, f"{name} ran {ran} of {jobs} jobs"
+                assert queue.size() == 0
+                speeds[name].append(ran / seconds)
+        queue.close()
+    return {name: statistics.median(found) for name, found in speeds.items()}
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import database
 import redis
+import sqlalchemy.exc
 from referee import (
     FLOOR_MANY,
     FLOOR_ONE,
@@ -87,13 +89,23 @@ def contestants(options: Options) -> list[tuple[Contestant, int]]:
     return listed
 
 
-PEERS = {"dramatiq": 4000, "huey": 4000, "saq": 2000, "taskiq-redis": 2000, "arq": 1500, "celery": 1500, "rq": 300}
+PEERS = {
+    "dramatiq": 4000,
+    "huey": 4000,
+    "saq": 2000,
+    "taskiq-redis": 2000,
+    "arq": 1500,
+    "streaq": 3000,
+    "celery": 1500,
+    "rq": 300,
+}
 PACKAGES = {
     "dramatiq": ["dramatiq[redis]"],
     "huey": ["huey", "redis"],
     "saq": ["saq[redis]", "typing_extensions"],
     "taskiq-redis": ["taskiq-redis"],
     "arq": ["arq"],
+    "streaq": ["streaq"],
     "celery": ["celery[redis]"],
     "rq": ["rq"],
 }
@@ -262,6 +274,24 @@ def backlog(options: Options) -> list[Row]:
     return rows
 
 
+def databases(options: Options) -> list[Row]:
+    """Jobs per second out of a table: PHP's worker and ours, on SQLite and on the PostgreSQL of this machine."""
+    rows: list[Row] = []
+    for server in ("sqlite", "postgresql"):
+        options.note(f"database: {server}")
+        try:
+            speeds = database.measure(server, rounds=options.rounds, jobs=options.jobs(1500))
+        except sqlalchemy.exc.OperationalError as error:
+            options.problems.append(f"{server}: {error}"[:500])
+            continue
+        first = next(iter(speeds.values()))
+        rows += [
+            {"server": server, "worker": name, "ratio": round(speed / first, 2), "rate": round(speed)}
+            for name, speed in speeds.items()
+        ]
+    return rows
+
+
 def processes(options: Options) -> list[Row]:
     """The rate of one worker process and of two, each on a core, with Redis on both."""
     rows = []
@@ -314,6 +344,7 @@ SUITES: dict[str, Callable[[Options], list[Row]]] = {
     "waiting_jobs": waiting_jobs,
     "sizes": sizes,
     "backlog": backlog,
+    "databases": databases,
     "processes": processes,
     "memory": memory,
 }

@@ -77,7 +77,7 @@ class QueueBase(Builders, Scheduled, KeepsResults, Figures):
         cipher: the application's ``app.cipher``: ``AES-256-CBC``, ``AES-256-GCM``, or the same with 128. By default
             CBC is written as long as the key is, and both are read.
         max_concurrent_jobs: threads in ``Queue`` (default 1), tasks in ``AsyncQueue`` (default 10).
-        prefetch: jobs that ``Queue`` reserves ahead.
+        prefetch: jobs that ``Queue`` reserves ahead; those of them that are short and go well are deleted together.
         connection: Laravel's name of the queue connection, for failed rows and pauses; default the driver's name.
         laravel_version: the Laravel whose payloads are written, such as ``8`` or ``13``; default the newest.
         batches: Laravel's ``job_batches``: a store, or a URL; default the table in the queue's own database.

@@ -180,12 +180,34 @@ def celery_(act: str) -> None:
         )
 
 
+def streaq_(act: str) -> None:
+    import streaq
+
+    worker = streaq.Worker(redis_url=URL, concurrency=50)
+
+    @worker.task(name="job", ttl=0)
+    async def job(data: dict[str, Any]) -> None:
+        meter.job(data)
+
+    async def fill() -> None:
+        async with worker:
+            for start in range(0, JOBS, 500):
+                await worker.enqueue_many([job.enqueue(DATA) for _ in range(min(500, JOBS - start))])
+
+    if act == "fill":
+        asyncio.run(fill())
+    else:
+        done_soon()
+        worker.run_sync()
+
+
 PEERS = {
     "dramatiq": dramatiq_,
     "huey": huey_,
     "saq": saq_,
     "arq": arq_,
     "taskiq-redis": taskiq_,
+    "streaq": streaq_,
     "rq": rq_,
     "celery": celery_,
 }

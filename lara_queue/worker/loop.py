@@ -311,7 +311,7 @@ class Loop:
         """Wait for work. Only here may a signal break in: no job is in flight, so none can be dropped."""
         try:
             self._waiting = True
-            if self.core.quit:
+            if self.core.quit or self.core.paused:  # since it was last looked at
                 raise _Wake
             return call.link.call(call.name, call.args)
         finally:
