@@ -277,16 +277,16 @@ def backlog(options: Options) -> list[Row]:
 def databases(options: Options) -> list[Row]:
     """Jobs per second out of a table: PHP's worker and ours, on SQLite and on the PostgreSQL of this machine."""
     rows: list[Row] = []
-    for server in ("sqlite", "postgresql"):
-        options.note(f"database: {server}")
+    for kind in ("sqlite", "postgresql"):
+        options.note(f"database: {kind}")
         try:
-            speeds = database.measure(server, rounds=options.rounds, jobs=options.jobs(1500))
+            speeds = database.measure(kind, rounds=options.rounds, jobs=options.jobs(1500))
         except sqlalchemy.exc.OperationalError as error:
-            options.problems.append(f"{server}: {error}"[:500])
+            options.problems.append(f"{kind}: {error}"[:500])
             continue
         first = next(iter(speeds.values()))
         rows += [
-            {"server": server, "worker": name, "ratio": round(speed / first, 2), "rate": round(speed)}
+            {"server": kind, "worker": name, "ratio": round(speed / first, 2), "rate": round(speed)}
             for name, speed in speeds.items()
         ]
     return rows

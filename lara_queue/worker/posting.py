@@ -100,7 +100,7 @@ class Posting:
         jobs, self.held = self.held, []
         try:
             yield from self._lifecycle.settle_done(jobs)
-        except StoreError:
+        except BaseException:
             self.owed.extend(jobs)
             raise
         finally:

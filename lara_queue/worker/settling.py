@@ -75,10 +75,11 @@ class Settling:
     async def _deleted(self, jobs: list[Job], asked: Awaitable[None]) -> None:
         core = self._core
         try:
-            await asked
-        except StoreError:
-            # Nobody knows whether they are deleted; one that was is then found lost, which is told.
-            await asyncio.gather(*(self.settle(job, DONE) for job in jobs))
+            try:
+                await asked
+            except StoreError:
+                # Nobody knows whether they are deleted; one that was is then found lost, which is told.
+                await asyncio.gather(*(self.settle(job, DONE) for job in jobs))
         except Exception:
             logger.exception("Jobs ended in a way they must not; their leases bring them back.")
         finally:

@@ -1,9 +1,9 @@
 """The asyncio link: what is asked in the same turn of the event loop travels in one write.
 
 A call is put into a basket, which is emptied onto one connection in the next turn; nobody waits for the answers to what
-was sent before. Calls of one script on one queue that can be one call are: fifty deletes become
-one script with fifty arguments, whose answer still says which lease had been lost. An answer, or an error, goes to the
-future of exactly the call it belongs to.
+was sent before. Calls of one script on one queue that can be one call are: fifty deletes become one script with fifty
+arguments, whose answer still says which lease had been lost. An answer, or an error, goes to the future of exactly the
+call it belongs to (:mod:`lara_queue.drivers.redis.conversation`).
 
 Nobody who asks touches the connection, so cancelling one who waits for an answer breaks nothing. A cancelled
 ``reserve`` waits until it knows what it took, and puts it back.
@@ -12,27 +12,20 @@ Nobody who asks touches the connection, so cancelling one who waits for an answe
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from copy import copy
 from functools import partial
 from typing import Any
 
-from hiredis import pack_command
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import RedisError
 
 from lara_queue.answers import finished, resolve
-from lara_queue.drivers.redis.channel import Channel, open_channel
-from lara_queue.drivers.redis.links import Recipe, blocking_seconds, caused, command, command_with_source, translate
-from lara_queue.drivers.redis.lua import SCRIPTS
+from lara_queue.drivers.redis.conversation import Asked, Conversation, Tell, translated
+from lara_queue.drivers.redis.links import Recipe, blocking_seconds, caused, translate
 from lara_queue.drivers.redis.reserving import undo
-from lara_queue.errors import StoreUnreachable
 from lara_queue.plans import WAIT, Call
 
 __all__ = ["AsyncRedisLink"]
-
-logger = logging.getLogger("lara_queue")
 
 _IDLE = 1.0  # seconds after which a connection is listened to before it is used again: the server may have hung up
 _MOST = 500  # arguments in a merged call
@@ -40,7 +33,6 @@ _MOST = 500  # arguments in a merged call
 _MERGED = {"push": 0, "later": 0, "delete": 1, "release": 2, "give_back": 3}
 """Scripts whose calls can be merged, with the number of arguments for each character of the answer (0: no answer)."""
 
-Tell = Callable[[Any], None]
 _Basket = list[tuple[str, tuple[Any, ...], Tell]]
 
 
@@ -90,17 +82,6 @@ class AsyncRedisLink:
         return line
 
 
-class _Asked:
-    """A command to send, and who waits for its answer."""
-
-    __slots__ = ("args", "name", "tell")
-
-    def __init__(self, name: str, args: tuple[Any, ...], tell: Tell) -> None:
-        self.name = name
-        self.args = args
-        self.tell = tell
-
-
 class _Line:
     """The connections of one event loop."""
 
@@ -108,8 +89,7 @@ class _Line:
         self._loop = loop
         self._recipe = recipe
         self._basket: _Basket = []
-        self._expected: deque[_Asked] = deque()
-        self._channel: Channel | None = None
+        self._talk: Conversation | None = None
         self._opening: asyncio.Task[None] | None = None
         self._used = 0.0
         self._waiting: list[tuple[Any, float]] = []
@@ -169,21 +149,18 @@ class _Line:
 
     async def close(self) -> None:
         """Close the connections when what was asked has been answered; a later call opens new ones."""
-        if self._basket or self._expected:
+        if self._basket or (self._talk is not None and self._talk.is_waiting):
             await finished([self.ask("PING", ())])  # answers come in order: with this one all have come
-        channel, self._channel = self._channel, None
+        talk, self._talk = self._talk, None
         waiting, self._waiting = self._waiting, []
-        if channel is not None:
-            await channel.close()
+        if talk is not None:
+            await talk.close()
         for free, _ in waiting:
             await free.disconnect()
 
     def _flush(self) -> None:
-        """Send what is in the basket, in one write."""
-        channel = self._channel
-        if channel is not None and channel.is_ending:
-            channel = None  # it will say so; what is in the basket was not sent, so another may send it
-        if channel is None:
+        """Send what is in the basket, in one write; on a new connection where there is none, or it is ending."""
+        if self._talk is None or self._talk.is_over:
             if self._opening is None:
                 self._opening = self._loop.create_task(self._open())
         elif self._loop.time() - self._used > _IDLE:
@@ -194,75 +171,44 @@ class _Line:
             self._send()
 
     def _send(self) -> None:
-        channel = self._channel
-        if channel is None or channel.is_ending:
+        talk = self._talk
+        if talk is None or talk.is_over:
             self._flush()
             return
         basket, self._basket = self._basket, []
-        able, packed = _packed(_merge(basket), command)
-        if able:
-            self._expected.extend(able)
-            self._used = self._loop.time()
-            channel.send(packed, len(able))
+        self._used = self._loop.time()
+        talk.send(_merge(basket))
 
     async def _open(self) -> None:
+        talk = Conversation(self._recipe)
         try:
-            self._channel = await open_channel(self._recipe.make(), self._answered, self._ended)
+            await talk.open()
         except BaseException as error:
             basket, self._basket = self._basket, []
             for asked in _merge(basket):
-                asked.tell(self._translated(error))
-            if not isinstance(error, Exception):  # the loop ends; whoever waits must not wait for ever
+                asked.tell(translated(error, self._recipe.where))
+            if not isinstance(error, Exception):
                 raise
         else:
+            self._talk = talk
             self._send()
         finally:
             self._opening = None
 
-    def _answered(self, answer: Any) -> None:
-        """Hand an answer to the one it belongs to; an error, too."""
-        asked = self._expected.popleft()
-        if isinstance(answer, RedisError):
-            if isinstance(answer, NoScriptError) and asked.name in SCRIPTS and self._channel is not None:
-                # The server has forgotten the script, so it was not run: send its text.
-                self._expected.append(asked)
-                self._channel.send(pack_command(command_with_source(asked.name, asked.args)), 1)
-                return
-            answer = self._translated(answer)
-        try:
-            asked.tell(answer)
-        except Exception:
-            logger.exception("What was to be told of an answer failed.")
 
-    def _ended(self, error: BaseException) -> None:
-        """Tell those whose answers will not come."""
-        self._channel = None
-        expected, self._expected = self._expected, deque()
-        for asked in expected:
-            asked.tell(self._translated(error))
-
-    def _translated(self, error: BaseException) -> BaseException:
-        if isinstance(error, RedisError | OSError):
-            return caused(translate(error, self._recipe.where), error)
-        if isinstance(error, asyncio.CancelledError):
-            gone = StoreUnreachable(f"The connection to Redis at {self._recipe.where} was closed before it answered.")
-            return caused(gone, error)
-        return error
-
-
-def _merge(basket: _Basket) -> list[_Asked]:
+def _merge(basket: _Basket) -> list[Asked]:
     """The commands to send for a basket of calls.
 
     Those that can be one are; they stand where the last of them stood in the basket, so that a lease renewed in the
     same turn in which its job is deleted is not found lost.
     """
     groups: dict[Any, list[tuple[tuple[Any, ...], Tell]]] = {}
-    plain: list[_Asked] = []
+    plain: list[Asked] = []
     order: dict[Any, None] = {}
     last = group = None
     for name, args, tell in basket:
         if name not in _MERGED:
-            plain.append(_Asked(name, args, tell))
+            plain.append(Asked(name, args, tell))
             order[len(plain) - 1] = None
             last = None
             continue
@@ -273,7 +219,7 @@ def _merge(basket: _Basket) -> list[_Asked]:
             order[place] = None
             last = place
         group.append((args[1], tell))
-    commands: list[_Asked] = []
+    commands: list[Asked] = []
     for place in order:
         if isinstance(place, int):
             commands.append(plain[place])
@@ -282,7 +228,7 @@ def _merge(basket: _Basket) -> list[_Asked]:
     return commands
 
 
-def _merged(name: str, keys: Any, group: list[tuple[tuple[Any, ...], Tell]]) -> Iterable[_Asked]:
+def _merged(name: str, keys: Any, group: list[tuple[tuple[Any, ...], Tell]]) -> Iterable[Asked]:
     """One call for many, with a distribution of its answer."""
     step = _MERGED[name]
     while group:
@@ -294,7 +240,7 @@ def _merged(name: str, keys: Any, group: list[tuple[tuple[Any, ...], Tell]]) -> 
             argv += own
             taken += 1
         part, group = group[:taken], group[taken:]
-        yield _Asked(name, (keys, tuple(argv)), partial(_share, step, part))
+        yield Asked(name, (keys, tuple(argv)), partial(_share, step, part))
 
 
 def _share(step: int, part: list[tuple[tuple[Any, ...], Tell]], answer: Any) -> None:
@@ -320,19 +266,3 @@ async def _has_ended(connection: Any) -> bool:
         return bool(await look())
     except (RedisError, OSError):
         return True
-
-
-def _packed(
-    sent: Iterable[_Asked], word: Callable[[str, tuple[Any, ...]], tuple[Any, ...]]
-) -> tuple[list[_Asked], bytes]:
-    """Those that can be sent, and the bytes to send; whoever asked what no bytes can be made of is told so."""
-    able: list[_Asked] = []
-    pieces: list[bytes] = []
-    for asked in sent:
-        try:
-            pieces.append(pack_command(word(asked.name, asked.args)))
-        except Exception as error:
-            asked.tell(error)
-        else:
-            able.append(asked)
-    return able, b"".join(pieces)
