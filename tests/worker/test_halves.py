@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+import time
 import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
 
-from lara_queue import AsyncQueue, StopReason
+from lara_queue import AsyncQueue, Queue, StopReason
 from lara_queue.errors import StoreUnreachable
 from lara_queue.worker.taking import Taking
 
@@ -186,3 +190,38 @@ async def test_a_half_costs_two_commands(on_redis: AsyncQueue, own_redis: str) -
         await queue.listen(stop_when_empty=True)
         used = client.info("commandstats")["cmdstat_evalsha"]["calls"] - before  # type: ignore[index]
     assert used <= 2 * 1000 // (SLOTS // 2) + 20
+
+
+WORKER = """
+import asyncio, sys
+from lara_queue import AsyncQueue
+queue = AsyncQueue(sys.argv[1], queue="q", appname=sys.argv[2], prefix="_", max_concurrent_jobs=40, retry_after=2)
+out = open(sys.argv[3], "a", buffering=1)
+@queue.handler
+async def handle(job):
+    await asyncio.sleep(0.001 * (job.data["n"] % 5))
+    out.write(f"{job.data['n']}\\n")
+asyncio.run(queue.listen(stop_when_empty_for=3, sleep=0.1, tries=0))
+"""
+
+
+@pytest.mark.live
+def test_a_worker_killed_between_halves_loses_no_job(own_redis: str, tmp_path: Path) -> None:
+    app, out = f"p{uuid.uuid4().hex[:8]}", tmp_path / "ran"
+    out.touch()
+    with Queue(own_redis, queue="q", appname=app, prefix="_") as queue:
+        queue.bulk([("X", {"n": n}) for n in range(2000)])
+        words = [sys.executable, "-c", WORKER, own_redis, app, str(out)]
+        for kill in (True, True, True, False):
+            begun = len(out.read_text().splitlines())
+            worker = subprocess.Popen(words)
+            if kill:
+                until = time.monotonic() + 20
+                while len(out.read_text().splitlines()) < begun + 150 and time.monotonic() < until:
+                    time.sleep(0.005)
+                worker.kill()
+            worker.wait(60)
+        ran = [int(line) for line in out.read_text().split()]
+        assert set(ran) == set(range(2000))
+        assert len(ran) <= 2000 + 3 * 2 * SLOTS, "only what was in hand is run again"
+        assert queue.size() == 0
