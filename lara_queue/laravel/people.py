@@ -13,7 +13,7 @@ references are seen through. The input is never changed. :mod:`~lara_queue.larav
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 from lara_queue.laravel import names
@@ -26,6 +26,7 @@ from lara_queue.php.values import RawKey, new_object
 __all__ = ["LEAF", "SCALARS", "ModelIdentifier", "array_inside", "leaf", "plain", "plain_properties", "to_php"]
 
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?", re.ASCII)
+_LONG_DATE = len("2024-02-29 12:34:56.789012")
 _ARRAY_OBJECTS = frozenset(("ArrayObject", "ArrayIterator", "RecursiveArrayIterator"))
 _COLLECTIONS = frozenset((names.COLLECTION, names.ELOQUENT_COLLECTION))
 _COLLECTION_SHAPE = {"\0*\0items", "\0*\0escapeWhenCastingToString"}
@@ -179,6 +180,11 @@ def _date(raw: dict[RawKey, Any]) -> datetime | None:
     zone = _zone(raw)
     if found is None or zone is None:
         return None
+    if zone is timezone.utc and len(text) == _LONG_DATE:  # what PHP writes, in the zone most applications live in
+        try:
+            return datetime.fromisoformat(f"{text}+00:00")
+        except ValueError:
+            return None
     year, month, day, hour, minute, second = map(int, found.groups()[:6])
     try:
         return php_reading(datetime(year, month, day, hour, minute, second, int((found[7] or "0").ljust(6, "0")), zone))

@@ -90,6 +90,8 @@ def php_reading(moment: datetime) -> datetime:
     >>> php_reading(datetime(2024, 3, 31, 2, 30, tzinfo=ZoneInfo("Europe/Paris"))).isoformat()
     '2024-03-31T03:30:00+02:00'
     """
+    if type(moment.tzinfo) is timezone:  # always the same offset
+        return moment
     first, second = moment.replace(fold=0), moment.replace(fold=1)
     before, after = first.utcoffset(), second.utcoffset()
     if before == after or before is None or after is None:
