@@ -344,7 +344,7 @@ class Loop:
 
     def _call(self, handler: Handler, job: Job) -> Any:
         result = handler.function(handler.argument(job))
-        if handler.is_async or inspect.isawaitable(result):
+        if result is not None and (handler.is_async or inspect.isawaitable(result)):
             if self._runner is None:
                 self._runner = asyncio.Runner()
             # In a context of its own: a runner keeps that of its first call, and this job would be taken for that one.

@@ -63,7 +63,6 @@ class SyncRedisLink:
 
     def together(self, calls: Sequence[Call]) -> list[Any]:
         """The answers of several calls, in one round trip; the answer of a call that failed is its exception."""
-        where = self.recipe.where
         try:
             wire = self._take()
             answers = _exchange(wire, [command(call.name, call.args) for call in calls])
@@ -72,9 +71,9 @@ class SyncRedisLink:
                     answers[i] = _exchange(wire, [command_with_source(call.name, call.args)])[0]
         except (RedisError, OSError) as error:
             self.close()
-            raise translate(error, where) from error
+            raise translate(error, self.recipe.where) from error
         self._free.append((wire, time.monotonic()))
-        return [caused(translate(a, where), a) if isinstance(a, ResponseError) else a for a in answers]
+        return [caused(translate(a, self.recipe.where), a) if isinstance(a, ResponseError) else a for a in answers]
 
     def line(self) -> Line:
         """A line for commands whose answers are read later; one for each thread that wants any."""
