@@ -51,11 +51,6 @@ def loads(data: bytes, *, limits: Limits = DEFAULT) -> PhpValue:
         few = limits.elements is None or len(data) <= limits.elements * _ELEMENT_BYTES
         quick = few and len(data) <= _QUICK_SIZE
     if quick:
-        if limits is DEFAULT and data.startswith(b"O:"):
-            try:
-                return loads_object(data.decode())
-            except UnicodeDecodeError:  # it has strings of bytes
-                pass
         try:
             return quick_read(data, limits.depth)
         except (Unusual, IndexError, ValueError):
@@ -65,6 +60,9 @@ def loads(data: bytes, *, limits: Limits = DEFAULT) -> PhpValue:
 
 def loads_object(text: str) -> PhpValue:
     """What :func:`loads` makes of an object whose bytes are at hand as the UTF-8 text they are.
+
+    For whoever reads objects of the same classes over and over, as a worker does: what they have in common is learnt,
+    which takes some milliseconds for each class and halves the time of those to come.
 
     :param text: starts with ``O:``.
     :raises PhpUnserializeError: as :func:`loads` does.

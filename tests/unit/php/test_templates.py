@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,16 @@ from lara_queue.php.shapes import Shapeless, merged, shape_of
 from .varied import FIELDS, Kind
 
 
+def opened(data: bytes) -> Any:
+    """The value, by way of templates where that can be, as a worker opens a command."""
+    if data.startswith(b"O:"):
+        try:
+            return loads_object(data.decode())
+        except UnicodeDecodeError:  # it has strings of bytes
+            pass
+    return loads(data)
+
+
 @pytest.fixture(autouse=True)
 def forgetful() -> None:
     """Each test begins with nothing learnt."""
@@ -26,7 +37,7 @@ def forgetful() -> None:
 
 def outcome(data: bytes, *, exactly: bool = False) -> str:
     try:
-        value = ExactReader(data, DEFAULT).read() if exactly else loads(data)
+        value = ExactReader(data, DEFAULT).read() if exactly else opened(data)
     except PhpUnserializeError as error:
         return f"{error} at {error.position}"
     return repr(value)
@@ -59,7 +70,7 @@ def test_jobs_of_one_class_are_read_as_the_exact_reader_reads_them(seed: int) ->
     jobs = [kind.job(generator) for _ in range(150)]
     for job in jobs:
         assert outcome(job) == outcome(job, exactly=True)
-        assert dumps(loads(job)) == job
+        assert dumps(opened(job)) == job
     assert hits() > 50
     for job in jobs:
         wrong = damaged(generator, job, generator.choice(jobs))
@@ -71,7 +82,7 @@ def test_jobs_that_differ_in_a_single_value_are_read_by_templates() -> None:
         templates.forget_all()
         generator = random.Random(1)
         for _ in range(100):
-            loads(dumps(PhpObject("App\\Job", {key: FIELDS[key](generator)})))
+            opened(dumps(PhpObject("App\\Job", {key: FIELDS[key](generator)})))
         assert hits() > 50, key
 
 
@@ -84,19 +95,19 @@ def test_what_was_null_so_far_is_learnt() -> None:
 
 def test_values_are_never_shared() -> None:
     job = dumps(PhpObject("App\\Job", {"list": [1, 2], "none": [], "map": {"a": 1}}))
-    one, other = [loads(job) for _ in range(20)][-2:]
+    one, other = [opened(job) for _ in range(20)][-2:]
     assert hits()
     assert isinstance(one, PhpObject)
     assert isinstance(other, PhpObject)
     for name in ("list", "none", "map"):
         assert one[name] is not other[name]
     one.__php_vars__["new"] = 1
-    assert repr(loads(job)) == repr(other)
+    assert repr(opened(job)) == repr(other)
 
 
 def test_a_class_whose_jobs_are_all_different_is_given_up() -> None:
     for n in range(3000):
-        loads(dumps(PhpObject("App\\Job", {f"k{n}": 1})))
+        opened(dumps(PhpObject("App\\Job", {f"k{n}": 1})))
     (known,) = templates._classes.values()
     assert known.given_up
     assert not known.templates
