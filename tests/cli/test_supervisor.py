@@ -15,10 +15,11 @@ pytestmark = pytest.mark.live
 
 def test_children_share_the_work_and_end_together(lab: Lab) -> None:
     held(lab, 3)
-    supervisor = lab.work("queue", "--processes", "3")
+    supervisor = lab.work("queue", "--processes", "3", "-v")
     lab.until(lambda: len(lab.pids()) == 3)
     held(lab)
     supervisor.send_signal(signal.SIGTERM)
+    lab.until(lambda: noticed(lab, supervisor, 3))  # else one of them may still take a job
     lab.go()
     assert supervisor.wait(PATIENCE) == 0
     assert len(lab.notes("ended")) == 3
