@@ -82,6 +82,11 @@ class MemoryStore:
         with self._lock:
             return self._queue(queue).reserved.pop(number, None) is not None
 
+    def delete_many(self, places: Sequence[tuple[str, int]]) -> list[bool]:
+        """For each reservation: True when it was there."""
+        with self._lock:
+            return [self.delete(queue, number) for queue, number in places]
+
     def release(self, queue: str, number: int, due: float) -> bool:
         """True when the reservation was there; the job is due then, its attempt counted."""
         with self._lock:
@@ -303,9 +308,7 @@ class MemoryDriver:
 
     def delete_many(self, taken: Sequence[Reservation]) -> Plan[list[bool]]:
         """For each job, as :meth:`delete`."""
-        held = []
-        for one in taken:
-            held.append(bool((yield Call(self.link, "delete", (one.queue, one.receipt)))))
+        held: list[bool] = yield Call(self.link, "delete_many", ([(one.queue, one.receipt) for one in taken],))
         return held
 
     def release(self, taken: Reservation, *, delay: float = 0) -> Plan[bool]:

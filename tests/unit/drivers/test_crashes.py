@@ -12,7 +12,7 @@ import pytest
 
 from lara_queue.drivers import DriverSettings, open_driver
 from lara_queue.plans import Call, Plan, together
-from lara_queue.ports import Driver
+from lara_queue.ports import DeletesMany, Driver
 from lara_queue.sql import Database
 from lara_queue.sql.schema import create_tables
 from lara_queue.testing import Crash, Crashing, ManualClock, SyncShell, effects_of
@@ -75,6 +75,11 @@ def _close(driver: Any) -> Plan[None]:
     yield Call(driver.link, "close")
 
 
+def many(world: World) -> DeletesMany:
+    assert isinstance(world.driver, DeletesMany)
+    return world.driver
+
+
 PLANS: dict[str, tuple[Callable[[World], Plan[Any]], list[bytes]]] = {
     # name: the plan, and what is there when it has been performed to its end
     "reserve": (lambda w: w.driver.reserve(["p", "q"], limit=9), ALL),
@@ -85,6 +90,11 @@ PLANS: dict[str, tuple[Callable[[World], Plan[Any]], list[bytes]]] = {
     "give back later": (lambda w: w.driver.give_back(w.taken, delay=5), ALL),
     "extend": (lambda w: w.driver.extend([w.taken, w.bad]), ALL),
     "delete": (lambda w: w.driver.delete(w.taken), sorted([A, B, B, BAD])),
+    "delete many": (lambda w: many(w).delete_many([w.taken, w.bad]), sorted([A, B, B])),
+    "delete many and take the next": (
+        lambda w: together(many(w).delete_many([w.taken, w.bad]), w.driver.reserve(["q"], limit=2)),
+        sorted([A, B, B]),
+    ),
     "push": (lambda w: w.driver.push("q", BODIES[1]), sorted([*ALL, B])),
     "push later": (lambda w: w.driver.push("q", BODIES[1], delay=9), sorted([*ALL, B])),
     "push many": (lambda w: w.driver.push_many("q", [(BODIES[1], 0), (BODIES[1], 9)]), sorted([*ALL, B, B])),
