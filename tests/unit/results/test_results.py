@@ -102,8 +102,8 @@ def test_the_result_is_kept_before_the_job_is_gone(bench: Bench) -> None:
     call = link.call
 
     def watching(name: str, args: tuple[Any, ...]) -> Any:
-        if name in ("delete", "release"):
-            kept.append((name, bench.states[-1]))
+        if name in ("delete", "delete_many", "release"):
+            kept.append((name.removesuffix("_many"), bench.states[-1]))
         return call(name, args)
 
     link.call = watching
