@@ -35,12 +35,12 @@ class SyncWorker:
         """Why it stopped."""
         core = self.core
         keeper = LeaseThread(core, self._reservations, perform)
-        core.tell_starting()
         if core.options.keep_leases:
             keeper.start()
         reason = StopReason.INTERRUPTED
         try:
             with installed(self._on_signal):
+                core.tell_starting()  # whoever hears it may already send a signal
                 reason = self._run_threads() if core.parts.concurrency > 1 else self._run_here()
         except Interrupted:
             pass

@@ -27,6 +27,10 @@ def main() -> int:
     def ended(job: Job) -> None:
         notes.rpush(f"{prefix}ended", str(job.uuid))
 
+    def ready(event: object) -> None:
+        """Said when signals are heard: one that comes earlier ends the process."""
+        notes.rpush(f"{prefix}ready", "1")
+
     if face == "sync":
         queue: Any = Queue(url, queue="q", appname=prefix, prefix="", **settings)
 
@@ -35,7 +39,7 @@ def main() -> int:
             time.sleep(began(job))
             ended(job)
 
-        notes.rpush(f"{prefix}ready", "1")
+        queue.on("worker.starting")(ready)
         return int(queue.listen(**options).exit_code)
 
     aqueue: Any = AsyncQueue(url, queue="q", appname=prefix, prefix="", **settings)
@@ -45,7 +49,7 @@ def main() -> int:
         await asyncio.sleep(began(job))
         ended(job)
 
-    notes.rpush(f"{prefix}ready", "1")
+    aqueue.on("worker.starting")(ready)
     return int(asyncio.run(aqueue.listen(**options)).exit_code)
 
 
