@@ -258,7 +258,8 @@ class AsyncMemoryLink:
         if number is None:
             return True
         try:
-            await asyncio.wait_for(woken.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await woken.wait()
         except TimeoutError:
             return False
         finally:

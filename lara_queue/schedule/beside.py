@@ -101,7 +101,8 @@ class ScheduleTask:
                 logger.error("The schedule could not be looked at, and will be again: %s", error)
                 wait = PAUSE_AFTER_TROUBLE
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._stop.wait()
         try:
             await run_async(self._scheduler.resign(), self._perform)
         except Exception as error:

@@ -285,7 +285,8 @@ class AsyncWorker:
                 await self._stir.wait()
                 return
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stir.wait(), timeout)
+                async with asyncio.timeout(timeout):  # wait_for() of Python 3.11 can swallow a cancellation
+                    await self._stir.wait()
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep, but not past a request to stop."""
@@ -293,7 +294,8 @@ class AsyncWorker:
         while not self.core.quit and (left := until - time.monotonic()) > 0:
             self._stir.clear()
             try:
-                await asyncio.wait_for(self._stir.wait(), left)
+                async with asyncio.timeout(left):
+                    await self._stir.wait()
             except TimeoutError:
                 return
 

@@ -123,6 +123,7 @@ class _Line:
         seconds = max(seconds, 0.001)
         limit = blocking_seconds(seconds)
         connection = None
+        cancelled = _cancellings()
         for i, (free, its_limit) in enumerate(self._waiting):
             if its_limit >= limit:
                 connection, limit = free, its_limit
@@ -134,6 +135,8 @@ class _Line:
             elif await _has_ended(connection):
                 await connection.disconnect(nowait=True)
             await connection.send_packed_command(connection.pack_command("BLPOP", *keys, f"{seconds:.3f}"))
+            if _cancellings() > cancelled:  # redis-py sends by wait_for(), which swallows that on Python 3.11
+                raise asyncio.CancelledError
             answer = await connection.read_response(disable_decoding=True)
         except (RedisError, OSError) as error:
             if connection is not None:
@@ -257,6 +260,12 @@ def _share(step: int, part: list[tuple[tuple[Any, ...], Tell]], answer: Any) -> 
             at += length
         else:
             tell(answer)
+
+
+def _cancellings() -> int:
+    """How often the task that runs now was cancelled."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
 
 
 async def _has_ended(connection: Any) -> bool:
