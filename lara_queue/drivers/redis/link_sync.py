@@ -106,7 +106,7 @@ class SyncRedisLink:
             pass  # none is free
         try:
             if wire is None:
-                wire = open_wire(self.recipe.make(blocking=limit))
+                wire = open_wire(self.recipe.make(blocking=limit), eager=False)
             answer = _exchange(wire, [("BLPOP", *keys, f"{seconds:.3f}")])[0]
         except (RedisError, OSError) as error:
             self.close()

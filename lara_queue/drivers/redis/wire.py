@@ -2,7 +2,8 @@
 
 redis-py opens the connection, with all that its class knows of TLS, passwords and protocol versions. Then its socket is
 used here: the system itself minds the time limit, so that Python need not ask before each reading and writing whether
-it may. Where that cannot be (TLS, fakeredis, other systems), redis-py's own methods do the same.
+it may, and an answer that is about to come is looked for without going to sleep. Where that cannot be (TLS, fakeredis,
+other systems), redis-py's own methods do the same.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import time
 from typing import Any, Protocol
 
 import hiredis
@@ -18,6 +20,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from lara_queue.drivers.redis.channel import PUSHED, reply_error
+from lara_queue.drivers.redis.eagerness import BUSY, MOMENT, Eagerness, let_others_run
 
 __all__ = ["Wire", "open_wire"]
 
@@ -47,20 +50,24 @@ class Wire(Protocol):
         ...
 
 
-def open_wire(connection: Any) -> Wire:
-    """A wire on a redis-py connection, connected now; raises what redis-py raises when it cannot connect."""
+def open_wire(connection: Any, *, eager: bool = True) -> Wire:
+    """A wire on a redis-py connection, connected now; raises what redis-py raises when it cannot connect.
+
+    ``eager``: its answers may come at once; False for commands that wait for something.
+    """
     connection.connect()
     sock = getattr(connection, "_sock", None)
     if type(sock) is socket.socket and os.name == "posix":
-        return _Raw(connection, sock)
+        return _Raw(connection, sock, eager)
     return _ByHand(connection)
 
 
 class _Raw:
     """On the socket of the connection."""
 
-    def __init__(self, connection: Any, sock: socket.socket) -> None:
+    def __init__(self, connection: Any, sock: socket.socket, eager: bool) -> None:
         self._connection = connection
+        self._eagerness = Eagerness() if eager else None
         self._socket = sock
         self._reader = hiredis.Reader(replyError=reply_error, notEnoughData=_MORE)
         seconds = min(connection.socket_timeout or 0.0, _MOST_SECONDS)
@@ -81,7 +88,7 @@ class _Raw:
         try:
             while (answer := gets()) is _MORE or isinstance(answer, PUSHED):
                 if answer is _MORE:
-                    piece = self._socket.recv(_PIECE)
+                    piece = self._at_once() or self._socket.recv(_PIECE)
                     if not piece:
                         raise RedisConnectionError("Connection closed by server.")
                     self._reader.feed(piece)
@@ -92,6 +99,28 @@ class _Raw:
         if isinstance(answer, RedisError) and not isinstance(answer, ResponseError):
             raise answer  # it is loading its data: nothing else will be answered either
         return answer
+
+    def _at_once(self) -> bytes:
+        """What came, if it came within a moment; nothing if it did not, or the other side has hung up."""
+        eagerness = self._eagerness
+        if eagerness is None or let_others_run is None or not eagerness.is_due():
+            return b""
+        recv = self._socket.recv
+        looked = time.monotonic()
+        until = looked + MOMENT
+        while True:
+            try:
+                piece = recv(_PIECE, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                let_others_run()
+                now = time.monotonic()
+                if now >= until or now - looked >= BUSY:
+                    eagerness.learn(came=False)
+                    return b""
+                looked = now
+            else:
+                eagerness.learn(came=True)
+                return piece
 
     @property
     def has_ended(self) -> bool:
