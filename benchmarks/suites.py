@@ -228,6 +228,7 @@ def waiting_jobs(options: Options) -> list[Row]:
     for contestant in (
         ours("async", 50, name="AsyncQueue, 50 slots", BENCH_SLEEP="0.05"),
         ours("sync", 50, name="Queue, 50 threads", BENCH_SLEEP="0.05"),
+        Contestant("asyncio alone, 50 tasks", [PYTHON, str(HERE / "contestants" / "sleepers.py")]),
     ):
         options.note(f"I/O: {contestant.name}")
         found = []
