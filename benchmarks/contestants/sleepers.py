@@ -1,4 +1,4 @@
-"""Fifty tasks that sleep 50 ms again and again, with no queue at all: what an event loop's own timers leave to reach."""
+"""Fifty tasks that sleep 50 ms again and again, with no queue at all: what an event loop's own timers leave to gain."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ How jobs are taken is written in :mod:`lara_queue.worker.taking`, how they are s
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
 import time
@@ -23,6 +22,7 @@ from lara_queue.ports import Reservation
 from lara_queue.worker.core import WorkerCore
 from lara_queue.worker.handlers import Handlers
 from lara_queue.worker.leases import keep_leases
+from lara_queue.worker.lookahead import PATIENCE
 from lara_queue.worker.performing import perform_async
 from lara_queue.worker.reconnect import delays
 from lara_queue.worker.settling import Settling
@@ -132,15 +132,17 @@ class AsyncWorker:
             return await self._start_ahead()
         in_hand = len(self._tasks) + self._settling.count
         if self._taking.full or in_hand >= 2 * core.parts.concurrency:  # half of them still to be settled
-            await self._until_something_ends()
+            await self._until_a_slot_is_free()
             return True  # whether to go on is to be decided before anything more is taken
         if not await self._may_run():
+            await self._taking.put_back_waiting()
             if self._busy and not core.pause:
                 await self._until_something_ends()
             else:
                 await self._sleep(core.pause)
             return False
         taking = self._taking
+        await taking.put_back_waiting()  # there are some only if the worker was idle when their slots became free
         free = await taking.hold()
         if core.quit or free <= 0:
             taking.free(free)
@@ -173,13 +175,28 @@ class AsyncWorker:
         return bool(batch)
 
     async def _ask_ahead(self) -> None:
-        """Have more jobs asked for, unless there is something to do, or to tell, before that."""
+        """Have more jobs asked for, where that may be done ahead."""
+        if self._may_ask_ahead():
+            await self._taking.ask_ahead()
+
+    def _may_ask_ahead(self) -> bool:
+        """False when there is something to do, or to tell, before more jobs are asked for."""
         core = self.core
-        if core.options.once or core.idle or core.signals_due():
+        if core.quit or core.options.once or core.options.rest or core.idle or core.signals_due():
+            return False
+        return not (core.hears(JobPopping.name) or core.hears(WorkerLooping.name))
+
+    async def _until_a_slot_is_free(self) -> None:
+        """Wait for that, and take jobs for the slots that will be free in a moment."""
+        taking = self._taking
+        if self._may_ask_ahead() and taking.look_ahead():
             return
-        if core.hears(JobPopping.name) or core.hears(WorkerLooping.name):
-            return
-        await self._taking.ask_ahead()
+        waiting = bool(taking.lookahead.jobs)
+        if waiting and self.core.idle:
+            await taking.put_back_waiting()
+        elif not await self._until_something_ends(PATIENCE if waiting else None):
+            taking.lookahead.misjudged()
+            await taking.put_back_waiting()
 
     async def _start_ahead(self) -> bool:
         """Start the jobs that were asked for ahead. Always True: that there are none, only a look with a wait tells."""
@@ -187,9 +204,10 @@ class AsyncWorker:
         batch, more = await self._taking.taken_ahead()
         if core.quit or core.restarted or core.idle:
             self._taking.free(len(batch))
+            core.claimed -= len(batch)
+            await self._taking.put_back_waiting()
             await self._taking.give_back(batch)
             return True
-        core.claimed += len(batch)
         if more:
             await self._ask_ahead()
         for taken in batch:
@@ -224,9 +242,13 @@ class AsyncWorker:
             try:
                 outcome = await run_async(core.lifecycle.attempt(job), self._perform)
             finally:
-                self._taking.free()
+                following = self._taking.following()
+                if following is not None:
+                    self._start(following)
                 self._stir.set()
-            core.ended(job, outcome, started, time.perf_counter())
+            now = time.perf_counter()
+            self._taking.lookahead.ended(now)
+            core.ended(job, outcome, started, now)
             on_its_way = self._settling.done(job, outcome)
             if not on_its_way:
                 await self._settling.settle(job, outcome)
@@ -278,15 +300,19 @@ class AsyncWorker:
         """True while a job is in hand."""
         return bool(self._tasks) or self._settling.count > 0
 
-    async def _until_something_ends(self, timeout: float | None = None) -> None:
+    async def _until_something_ends(self, timeout: float | None = None) -> bool:
+        """Wait until a job has ended, or somebody wants something; False when nothing came in time."""
         self._stir.clear()
         if self._busy and not self.core.forced:
             if timeout is None:
                 await self._stir.wait()
-                return
-            with contextlib.suppress(TimeoutError):
+                return True
+            try:
                 async with asyncio.timeout(timeout):  # wait_for() of Python 3.11 can swallow a cancellation
                     await self._stir.wait()
+            except TimeoutError:
+                return False
+        return True
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep, but not past a request to stop."""
@@ -300,7 +326,7 @@ class AsyncWorker:
                 return
 
     def _reservations(self) -> list[Reservation]:
-        return [job.reservation for job in list(self.core.in_hand.values())]
+        return [*(job.reservation for job in list(self.core.in_hand.values())), *self._taking.lookahead.jobs]
 
     # -- effects ----------------------------------------------------------------
 

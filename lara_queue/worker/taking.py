@@ -1,20 +1,23 @@
 """Taking jobs on the event loop: as many as there are free slots, and ahead of the running where there are many slots.
 
 With many slots jobs are taken in halves. The next half is asked for before the jobs of the last one have their turn, so
-the store works while the handlers do. What was asked for holds its slots: no more jobs run at once than may.
+the store works while the handlers do. What was asked for holds its slots: no more jobs run at once than may. Where the
+slots are full of jobs that wait, some are taken for the slots that will be free in a moment
+(:mod:`lara_queue.worker.lookahead`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from lara_queue.errors import StoreError
 from lara_queue.plans import WAIT, Call, Effect, begun_async, run_async
 from lara_queue.ports import Reservation
 from lara_queue.worker.core import WorkerCore
+from lara_queue.worker.lookahead import Lookahead
 from lara_queue.worker.performing import perform_async
 from lara_queue.worker.settling import Settling
 
@@ -47,7 +50,8 @@ class Taking:
         self._slots = asyncio.Semaphore(slots)
         self._at_once = (slots + 1) // 2 if slots >= _HALVES_FROM else slots
         self._ahead_is_worth_it = self._at_once < slots
-        self._ahead: tuple[int, Awaitable[list[Reservation]]] | None = None
+        self._ahead: tuple[int, int, Awaitable[list[Reservation]]] | None = None
+        self.lookahead = Lookahead(slots, least=_HALVES_FROM)
 
     # -- slots ----------------------------------------------------------------
 
@@ -71,6 +75,14 @@ class Taking:
         for _ in range(count):
             self._slots.release()
 
+    def following(self) -> Reservation | None:
+        """The job for a slot whose job has ended; None when there is none, and the slot is free."""
+        core = self._core
+        if self.lookahead.jobs and not (core.quit or core.forced or core.restarted or core.idle):
+            return self.lookahead.jobs.popleft()
+        self._slots.release()
+        return None
+
     # -- now ----------------------------------------------------------------
 
     async def take(self, limit: int, wait: float) -> list[Reservation]:
@@ -84,6 +96,7 @@ class Taking:
         if core.quit:
             await self.give_back(taken)
             return []
+        self.lookahead.more = len(taken) == limit
         return taken
 
     async def give_back(self, taken: list[Reservation]) -> None:
@@ -134,27 +147,64 @@ class Taking:
         if not queues:
             self.free(free)
             return
+        self._ask(queues, free, held=free)
+
+    def look_ahead(self) -> bool:
+        """Ask for jobs whose slots will be free in a moment; False when there is nothing to ask for."""
+        core = self._core
+        missing = core.limit(self.lookahead.missing)
+        queues = core.where() if missing else ()
+        if not queues:
+            return False
+        self._ask(queues, missing, held=0)
+        return True
+
+    def _ask(self, queues: Sequence[str], limit: int, *, held: int) -> None:
         self._settling.flush()
-        self._ahead = free, begun_async(core.driver.reserve(queues, limit=free), perform_async)
+        self._ahead = held, limit, begun_async(self._core.driver.reserve(queues, limit=limit), perform_async)
 
     async def taken_ahead(self) -> tuple[list[Reservation], bool]:
-        """The jobs that were asked for ahead, and whether they are as many; their slots are held, the others free."""
+        """The jobs that were asked for ahead and can begin, and whether the store had as many as it was asked for.
+
+        The slots of these jobs are held. Those whose slots are still to become free are kept.
+        """
         assert self._ahead is not None
-        (held, coming), self._ahead = self._ahead, None
+        (held, asked, coming), self._ahead = self._ahead, None
         try:
             taken = await coming
         except BaseException:
             self.free(held)
             raise
-        self.free(held - len(taken))
-        return taken, len(taken) == held
+        self._core.claimed += len(taken)
+        self.lookahead.more = len(taken) == asked
+        if held:
+            self.free(held - len(taken))
+            return taken, len(taken) == held
+        slots = 0
+        if not self.lookahead.jobs:  # else these are behind them
+            while slots < len(taken) and not self._slots.locked():
+                await self._slots.acquire()
+                slots += 1
+        self.lookahead.jobs.extend(taken[slots:])
+        return taken[:slots], False
 
     async def put_back_ahead(self) -> None:
-        """Give back what was asked for ahead."""
-        if self._ahead is not None:
-            try:
+        """Give back what was asked for ahead, and what waits for a slot."""
+        try:
+            if self._ahead is not None:
                 taken, _ = await self.taken_ahead()
                 self.free(len(taken))
+                self._core.claimed -= len(taken)
+                await self.put_back_waiting()  # the later ones first
                 await self.give_back(taken)
-            except StoreError as error:
-                logger.error("Jobs that were taken but not begun return when their leases run out: %s", error)
+            await self.put_back_waiting()
+        except StoreError as error:
+            logger.error("Jobs that were taken but not begun return when their leases run out: %s", error)
+
+    async def put_back_waiting(self) -> None:
+        """Give back the jobs that wait for a slot, the last one first."""
+        waiting = self.lookahead.jobs
+        while waiting:
+            last = waiting.pop()  # before it is given back: from then on it may be another worker's
+            self._core.claimed -= 1
+            await self.give_back([last])
