@@ -36,7 +36,7 @@ class Lookahead:
 
     >>> lookahead = Lookahead(50, least=32)
     >>> lookahead.more = True
-    >>> for ms in range(200):
+    >>> for ms in range(500):
     ...     lookahead.ended(ms / 1000)
     >>> lookahead.missing
     12
