@@ -96,13 +96,11 @@ class Watch:
         self.queue = queue
         self.running = self.most = 0
         self.begun: list[int] = []
-        self.takings: list[Taking] = []
         self.waited = 0  # the most jobs that waited for a slot
         self.at: dict[int, Any] = {}
         ask = Taking.look_ahead
 
         def look(taking: Taking) -> bool:
-            self.takings.append(taking)
             self.waited = max(self.waited, len(taking.lookahead.jobs))
             return ask(taking)
 
@@ -134,25 +132,20 @@ async def test_jobs_wait_for_a_slot_and_no_more_run_than_may(queue: AsyncQueue, 
     assert 0 < watch.waited <= SLOTS // 4
 
 
-async def test_their_leases_are_kept(queue: AsyncQueue, watch: Watch) -> None:
+async def test_their_leases_are_kept(queue: AsyncQueue, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[int] = []
-    extend = queue.driver.extend
+    ask = Taking.look_ahead
 
-    def extending(taken: Any) -> Any:
-        kept.append(len(taken))
-        return (yield from extend(taken))
-
-    queue.driver.extend = extending  # type: ignore[method-assign]
-    await watch.push(800)
-
-    def look() -> None:
+    def look(taking: Taking) -> bool:
         (worker,) = queue._workers
-        waiting = worker._taking.lookahead.jobs
-        assert set(map(id, waiting)) <= set(map(id, worker._reservations()))
-        kept.append(len(waiting))
+        kept.append(len(set(map(id, taking.lookahead.jobs)) & set(map(id, worker._reservations()))))
+        assert kept[-1] == len(taking.lookahead.jobs)
+        return ask(taking)
 
-    watch.at = dict.fromkeys(range(300, 700), look)
+    monkeypatch.setattr(Taking, "look_ahead", look)
+    await watch.push(800)
     await queue.listen(stop_when_empty=True)
+    assert (max(kept), len(watch.begun)) == (watch.waited, 800)
     assert max(kept) > 0
 
 
