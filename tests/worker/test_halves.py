@@ -199,19 +199,20 @@ queue = AsyncQueue(sys.argv[1], queue="q", appname=sys.argv[2], prefix="_", max_
 out = open(sys.argv[3], "a", buffering=1)
 @queue.handler
 async def handle(job):
-    await asyncio.sleep(0.001 * (job.data["n"] % 5))
+    await asyncio.sleep(float(sys.argv[4]) * (job.data["n"] % 5))
     out.write(f"{job.data['n']}\\n")
 asyncio.run(queue.listen(stop_when_empty_for=3, sleep=0.1, tries=0))
 """
 
 
 @pytest.mark.live
-def test_a_worker_killed_between_halves_loses_no_job(own_redis: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("seconds", [0.001, 0.01])  # quick ones in halves; jobs are taken beforehand for slow ones
+def test_a_worker_killed_between_halves_loses_no_job(own_redis: str, tmp_path: Path, seconds: float) -> None:
     app, out = f"p{uuid.uuid4().hex[:8]}", tmp_path / "ran"
     out.touch()
     with Queue(own_redis, queue="q", appname=app, prefix="_") as queue:
         queue.bulk([("X", {"n": n}) for n in range(2000)])
-        words = [sys.executable, "-c", WORKER, own_redis, app, str(out)]
+        words = [sys.executable, "-c", WORKER, own_redis, app, str(out), str(seconds)]
         for kill in (True, True, True, False):
             begun = len(out.read_text().splitlines())
             worker = subprocess.Popen(words)
