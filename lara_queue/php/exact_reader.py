@@ -26,7 +26,7 @@ _ELEMENT_BYTES = 6  # the shortest element there is: i:0;N;
 
 CLASS_NAME = re.compile(rb"(?!\\)[0-9A-Za-z_\\\x80-\xff]+").fullmatch
 ENUM_CASE = re.compile(rb"[A-Za-z_\x80-\xff][0-9A-Za-z_\x80-\xff]*").fullmatch
-_ENUM_CLASS = re.compile(rb"[0-9A-Za-z_\\\x80-\xff]+").fullmatch
+_ENUM_CLASS = re.compile(rb"\\?(?!\\)[0-9A-Za-z_\\\x80-\xff]+").fullmatch
 _UNSIGNED = re.compile(rb"[0-9]+").match
 _LOOSE_INT = re.compile(rb"([+-]?)0*([0-9]*)").match
 _INT = re.compile(rb"i:([+-]?)0*+([0-9]*+)(?<=[0-9]);").match  # possessive: zeros belong to one side only
@@ -204,7 +204,8 @@ class ExactReader:
         if self._data[end : end + 2] != b'";':
             self._fail("expected '\";' after the enum name", end)
         name, colon, case = self._data[start:end].partition(b":")
-        # A name that no PHP class or case can have is refused, as PHP refuses every enum that does not exist.
+        # A name that no PHP class or case can have is refused, as PHP refuses every enum that does not exist. It takes
+        # one leading backslash away.
         if not colon or not _ENUM_CLASS(name) or not ENUM_CASE(case):
             self._fail("expected an enum name of the form Class:Case", start)
         return PhpEnum(class_text(name.removeprefix(b"\\")), class_text(case)), end + 2

@@ -81,6 +81,9 @@ def test_nan_and_negative_zero_stay_what_they_are() -> None:
         (b'O:3:"Foo":-1:{}', 14, "elements"),
         (b'C:3:"Foo":9:{abc}', 13, "expected 9 bytes of data"),
         (b'E:3:"Foo";', 5, "Class:Case"),
+        (b'E:3:"\\:A";', 5, "Class:Case"),  # the fuzz found that only what can be written again may be read
+        (b'E:4:"\\\\:\xa9";', 5, "Class:Case"),
+        (b'E:5:"\\\\B:A";', 5, "Class:Case"),
         (b"r:1;", 2, "cannot be itself"),
         (b"a:1:{i:0;R:9;}", 11, "no number 9"),
         (b"a:2:{i:0;i:1;i:1;r:2;}", 19, "needs an object"),
