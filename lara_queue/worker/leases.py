@@ -12,7 +12,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from lara_queue.errors import StoreError
+from lara_queue.errors import StoreError, StoreUnreachable
 from lara_queue.logs import job_fields
 from lara_queue.plans import Effect, run, run_async
 from lara_queue.ports import Reservation
@@ -59,6 +59,12 @@ def _note(
                 taken.queue,
                 extra=job_fields(core.job(taken), status="lease_lost"),
             )
+
+
+def _warn(core: WorkerCore, error: StoreError) -> None:
+    """Say why leases could not be renewed, unless the worker has said already that the store is away."""
+    if not (core.is_down and isinstance(error, StoreUnreachable)):
+        logger.warning("Leases could not be renewed: %s", error)
 
 
 def interval(retry_after: float) -> float:
@@ -120,7 +126,7 @@ class LeaseThread:
         try:
             still = run(core.driver.extend(renewing), self._perform)
         except StoreError as error:
-            logger.warning("Leases could not be renewed: %s", error)
+            _warn(core, error)
             return
         _note(core, self._held, renewing, still, core.clock() + core.driver.retry_after, self._reservations())
 
@@ -141,6 +147,6 @@ async def keep_leases(
         try:
             still = await run_async(driver.extend(renewing), perform)
         except StoreError as error:
-            logger.warning("Leases could not be renewed: %s", error)
+            _warn(core, error)
             continue
         _note(core, held, renewing, still, core.clock() + driver.retry_after, reservations())
