@@ -2,7 +2,7 @@
 
 Where many jobs wait for something at once, a slot becomes free every millisecond or so, and to take a job for it takes
 as long again. So as many jobs are taken beforehand as will find a slot within some milliseconds, going by how often one
-became free lately: for jobs of 50 ms in 50 slots that are a dozen, for jobs of a second none. Nobody waits longer
+became free lately: for jobs of 50 ms in 50 slots that are a dozen, for jobs of a second none. No job waits long
 because of it: where slots suddenly stay full, the jobs that were taken too early go back.
 """
 

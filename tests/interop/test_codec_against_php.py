@@ -24,7 +24,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -32,9 +31,8 @@ from lara_queue.php import PhpUnserializeError, dumps, loads
 from lara_queue.php.exact_reader import ExactReader
 from lara_queue.php.exact_writer import ExactWriter
 from lara_queue.php.limits import DEFAULT
-from lara_queue.php.reader import loads_object
 from lara_queue.php.templates import forget_all
-from tests.unit.php.varied import Kind
+from tests.unit.php.varied import Kind, opened
 
 HERE = Path(__file__).parent
 GOLDEN = HERE.parent / "golden"
@@ -326,16 +324,6 @@ def inputs(random: random.Random, goldens: list[bytes], anatomies: list[Anatomy]
         data = random.choice(goldens) if kind == 0 else Grammar(random).value()
         batch.append(data if kind == 1 else mutated(random, data, goldens))
     return batch
-
-
-def opened(data: bytes) -> Any:
-    """The value, by way of templates where that can be, as a worker opens a command."""
-    if data.startswith(b"O:"):
-        try:
-            return loads_object(data.decode())
-        except UnicodeDecodeError:  # it has strings of bytes
-            pass
-    return loads(data)
 
 
 def ours(data: bytes) -> bytes | None:

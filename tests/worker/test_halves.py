@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
-import time
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,9 +11,10 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from lara_queue import AsyncQueue, Queue, StopReason
+from lara_queue import AsyncQueue, StopReason
 from lara_queue.errors import StoreUnreachable
 from lara_queue.worker.taking import Taking
+from tests.worker.killing import ran_under_kills
 
 SLOTS = 40
 
@@ -208,21 +206,6 @@ asyncio.run(queue.listen(stop_when_empty_for=3, sleep=0.1, tries=0))
 @pytest.mark.live
 @pytest.mark.parametrize("seconds", [0.001, 0.01])  # quick ones in halves; jobs are taken beforehand for slow ones
 def test_a_worker_killed_between_halves_loses_no_job(own_redis: str, tmp_path: Path, seconds: float) -> None:
-    app, out = f"p{uuid.uuid4().hex[:8]}", tmp_path / "ran"
-    out.touch()
-    with Queue(own_redis, queue="q", appname=app, prefix="_") as queue:
-        queue.bulk([("X", {"n": n}) for n in range(2000)])
-        words = [sys.executable, "-c", WORKER, own_redis, app, str(out), str(seconds)]
-        for kill in (True, True, True, False):
-            begun = len(out.read_text().splitlines())
-            worker = subprocess.Popen(words)
-            if kill:
-                until = time.monotonic() + 20
-                while len(out.read_text().splitlines()) < begun + 150 and time.monotonic() < until:
-                    time.sleep(0.005)
-                worker.kill()
-            worker.wait(60)
-        ran = [int(line) for line in out.read_text().split()]
-        assert set(ran) == set(range(2000))
-        assert len(ran) <= 2000 + 3 * 2 * SLOTS, "only what was in hand is run again"
-        assert queue.size() == 0
+    ran = ran_under_kills(own_redis, tmp_path / "ran", WORKER, str(seconds), jobs=2000, most=150)
+    assert set(ran) == set(range(2000))
+    assert len(ran) <= 2000 + 3 * 2 * SLOTS, "only what was in hand is run again"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -19,6 +17,7 @@ from lara_queue.errors import StoreUnreachable
 from lara_queue.plans import Call
 from lara_queue.worker.posting import Posting
 from tests.conformance.servers import server
+from tests.worker.killing import ran_under_kills
 
 pytestmark = pytest.mark.live
 
@@ -258,19 +257,5 @@ queue.listen(stop_when_empty_for=3, sleep=0.1, tries=0)
 
 
 def test_a_worker_killed_while_answers_are_due_loses_no_job(own_redis: str, tmp_path: Path) -> None:
-    app, out = f"p{uuid.uuid4().hex[:8]}", tmp_path / "ran"
-    out.touch()
-    with Queue(own_redis, queue="q", appname=app, prefix="_") as queue:
-        queue.bulk([("X", {"n": n}) for n in range(400)])
-        words = [sys.executable, "-c", WORKER, own_redis, app, str(out)]
-        for kill in (True, True, True, False):
-            begun = len(out.read_text().splitlines())
-            worker = subprocess.Popen(words)
-            if kill:
-                until = time.monotonic() + 20
-                while len(out.read_text().splitlines()) < begun + 60 and time.monotonic() < until:
-                    time.sleep(0.005)
-                worker.kill()
-            worker.wait(60)
-        assert {int(line) for line in out.read_text().split()} == set(range(400))
-        assert queue.size() == 0
+    ran = ran_under_kills(own_redis, tmp_path / "ran", WORKER, jobs=400, most=60)
+    assert set(ran) == set(range(400))

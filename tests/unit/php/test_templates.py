@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from typing import Any
 
 import pytest
 
-from lara_queue.php import PhpObject, PhpUnserializeError, dumps, loads, templates
+from lara_queue.php import PhpObject, PhpUnserializeError, dumps, templates
 from lara_queue.php.exact_reader import ExactReader
 from lara_queue.php.limits import DEFAULT
 from lara_queue.php.patterns import record_of
@@ -16,17 +15,7 @@ from lara_queue.php.reader import loads_object
 from lara_queue.php.records import Miss
 from lara_queue.php.shapes import Shapeless, merged, shape_of
 
-from .varied import FIELDS, Kind
-
-
-def opened(data: bytes) -> Any:
-    """The value, by way of templates where that can be, as a worker opens a command."""
-    if data.startswith(b"O:"):
-        try:
-            return loads_object(data.decode())
-        except UnicodeDecodeError:  # it has strings of bytes
-            pass
-    return loads(data)
+from .varied import FIELDS, Kind, opened
 
 
 @pytest.fixture(autouse=True)

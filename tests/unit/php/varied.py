@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from lara_queue.php import PhpEnum, PhpObject, dumps, private, protected
+from lara_queue.php import PhpEnum, PhpObject, dumps, loads, private, protected
+from lara_queue.php.reader import loads_object
 
 Make = Callable[[random.Random], Any]
 
@@ -99,3 +100,13 @@ class Kind:
 
     def job(self, random: random.Random) -> bytes:
         return dumps(PhpObject(self.name, {key: FIELDS[key](random) for key in self.fields}))
+
+
+def opened(data: bytes) -> Any:
+    """The value, by way of templates where that can be, as a worker opens a command."""
+    if data.startswith(b"O:"):
+        try:
+            return loads_object(data.decode())
+        except UnicodeDecodeError:  # it has strings of bytes
+            pass
+    return loads(data)
